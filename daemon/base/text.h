@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small text codecs: numbers, base64 (RFC 4648, section 4), percent-encoding, UUIDs, JSON strings. Pure but for uuid. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+struct buf;
+
+bool text_starts(const char *s, const char *prefix);
+bool text_ends(const char *s, const char *suffix);
+
+/* Whole string, decimal digits only (no sign, no blanks), within [min, max]. */
+bool text_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out) MUST_CHECK;
+/* Decimal seconds with an optional fraction ("3", "0.5", ".25"); no exponent, sign or blanks. Microseconds out. */
+bool text_to_us(const char *s, int64_t *out) MUST_CHECK;
+
+void text_base64(struct buf *out, const void *data, size_t len);
+/* Strict: padding required, no blanks. false = not base64, out as it was. */
+bool text_unbase64(struct buf *out, const char *s, size_t len) MUST_CHECK;
+
+/* %XX only ('+' stays '+'). false on a bad escape or a NUL in the result. */
+bool text_unpercent(struct buf *out, const char *s, size_t len) MUST_CHECK;
+
+/* Appends a JSON string literal with its quotes; <, > and & become \u003c ... as Go's encoder writes them, bytes
+ * that are not UTF-8 become U+FFFD. */
+void text_json_string(struct buf *out, const char *s, size_t len);
+
+#define UUID_LEN 37 /* 36 characters and NUL */
+/* Random UUID (RFC 9562, version 4), lower case. From a buffered getrandom(2): cheap enough for every request. */
+void text_uuid(char out[UUID_LEN]);
+/* n random bytes as 2n lower-case hex digits and NUL. n <= 16. */
+void text_random_hex(char *out, size_t n);
+bool text_is_uuid(const char *s);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Matching of invocations and instances; what callers and the Runtime API may do. */
+#include "core/dispatch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "base/mem.h"
+#include "core/dispatch_priv.h"
+
+/* An instance that has answered asks for its next event within microseconds. Starting another one for work that
+ * arrives in between would leave more processes than there is work for; waiting longer would stall the work. */
+static const int64_t return_grace_us = 100 * 1000;
+
+struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct dispatch_ops *ops, void *ctx)
+{
+	struct dispatch *d = xcalloc(1, sizeof(*d));
+
+	d->cfg = *cfg;
+	d->ops = ops;
+	d->ctx = ctx;
+	d->next_us = INT64_MAX;
+	list_init(&d->pending);
+	for (unsigned s = 0; s < INST_COUNT; s++) {
+		list_init(&d->by_state[s]);
+	}
+	d->instances = xcalloc(cfg->max_instances, sizeof(*d->instances));
+	for (unsigned i = 0; i < cfg->max_instances; i++) {
+		struct instance *inst = &d->instances[i];
+
+		inst->slot = i;
+		inst->deadline_us = INT64_MAX;
+		inst->init_us = -1;
+		list_init(&inst->polls);
+		list_push_back(&d->by_state[INST_DEAD], &inst->link);
+	}
+	d->count[INST_DEAD] = cfg->max_instances;
+	return d;
+}
+
+void dispatch_free(struct dispatch *d)
+{
+	if (d == NULL) {
+		return;
+	}
+	assert(list_empty(&d->pending));
+	for (unsigned i = 0; i < d->cfg.max_instances; i++) {
+		event_unref(d->instances[i].event);
+	}
+	free(d->instances);
+	free(d);
+}
+
+struct instance *dispatch_instance(struct dispatch *d, unsigned slot)
+{
+	assert(slot < d->cfg.max_instances);
+	return &d->instances[slot];
+}
+
+static bool transition_allowed(enum inst_state from, enum inst_state to)
+{
+	static const unsigned allowed[INST_COUNT] = {
+		[INST_DEAD] = 1u << INST_STARTING,
+		[INST_STARTING] = 1u << INST_INIT | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_INIT] = 1u << INST_IDLE | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_IDLE] = 1u << INST_BUSY | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_BUSY] = 1u << INST_IDLE | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_STOPPING] = 1u << INST_DEAD,
+	};
+
+	return (allowed[from] & 1u << to) != 0;
+}
+
+void inst_set_state(struct dispatch *d, struct instance *inst, enum inst_state to, int64_t now_us)
+{
+	assert(transition_allowed(inst->state, to));
+	d->count[inst->state]--;
+	d->count[to]++;
+	inst->state = to;
+	inst->since_us = now_us;
+	list_unlink(&inst->link);
+	/* IDLE is a stack: the rarely used sink to its end and retire. */
+	if (to == INST_IDLE) {
+		list_push_front(&d->by_state[to], &inst->link);
+	} else {
+		list_push_back(&d->by_state[to], &inst->link);
+	}
+}
+
+void dispatch_arm(struct dispatch *d, int64_t at_us)
+{
+	if (at_us < d->next_us) {
+		d->next_us = at_us;
+		d->ops->rearm(d->ctx, at_us);
+	}
+}
+
+unsigned dispatch_live(const struct dispatch *d)
+{
+	return d->cfg.max_instances - d->count[INST_DEAD];
+}
+
+/* Hands the event of inv to one of the polls of inst. false: they were all dead. */
+static bool hand_over(struct dispatch *d, struct instance *inst, struct invocation *inv, int64_t now_us)
+{
+	int64_t deadline = now_us + d->cfg.invoke_timeout_us;
+
+	while (!list_empty(&inst->polls)) {
+		/* The newest: an older one may belong to a call that the runtime has given up. */
+		struct poll *p = list_last(&inst->polls, struct poll, link);
+
+		list_unlink(&p->link);
+		if (p->ops->deliver(p, inv->event, deadline) != 0) {
+			continue;
+		}
+		list_unlink(&inv->link);
+		d->pending_count--;
+		inv->state = INV_RUNNING;
+		inv->inst = inst;
+		inst->inv = inv;
+		inst->event = event_ref(inv->event);
+		inst->rt = RT_RUNNING;
+		inst->handed_us = now_us;
+		inst->deadline_us = deadline;
+		inst_set_state(d, inst, INST_BUSY, now_us);
+		dispatch_arm(d, deadline);
+		d->ops->handed(d->ctx, inst, inst->event);
+		return true;
+	}
+	return false;
+}
+
+/* The runtime lives but has no /next open: it must come back within the time an init may take. */
+static void set_away(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	inst_set_state(d, inst, INST_BUSY, now_us);
+	inst->deadline_us = now_us + d->cfg.init_timeout_us;
+	dispatch_arm(d, inst->deadline_us);
+}
+
+static void start_one(struct dispatch *d, int64_t now_us)
+{
+	struct instance *inst = d->instances;
+	struct fault why = { "", "" };
+
+	/* The lowest free slot, so that a single runtime is always at the first address. */
+	while (inst->state != INST_DEAD) {
+		inst++;
+	}
+	d->stats.starts++;
+	if (d->unasked_ends > 0) {
+		d->unasked_ends--;
+		d->stats.restarts++;
+	}
+	inst->rt = RT_STARTED;
+	inst->started_us = now_us;
+	inst->init_us = -1;
+	inst->deadline_us = now_us + d->cfg.init_timeout_us;
+	inst_set_state(d, inst, INST_STARTING, now_us);
+	dispatch_arm(d, inst->deadline_us);
+	if (d->ops->start(d->ctx, inst, &why) != 0) {
+		inst_set_state(d, inst, INST_DEAD, now_us);
+		inst->deadline_us = INT64_MAX;
+		end_failed_init(d, inst, OUTCOME_INIT_ERROR, &why, NULL, NULL, now_us);
+	}
+}
+
+/* Instances that are about to be idle without anybody's doing. */
+static size_t on_their_way(struct dispatch *d, int64_t now_us)
+{
+	size_t n = d->count[INST_STARTING] + d->count[INST_INIT];
+	struct list *pos;
+
+	list_foreach(&d->by_state[INST_BUSY], pos) {
+		const struct instance *inst = container_of(pos, struct instance, link);
+
+		if (inst->rt == RT_RESPONDED && now_us < inst->since_us + return_grace_us) {
+			n++;
+			dispatch_arm(d, inst->since_us + return_grace_us);
+		}
+	}
+	return n;
+}
+
+void dispatch_pump(struct dispatch *d, int64_t now_us)
+{
+	while (!list_empty(&d->pending) && !list_empty(&d->by_state[INST_IDLE])) {
+		struct invocation *inv = list_first(&d->pending, struct invocation, link);
+		struct instance *inst = list_first(&d->by_state[INST_IDLE], struct instance, link);
+
+		if (!hand_over(d, inst, inv, now_us)) {
+			set_away(d, inst, now_us);
+		}
+	}
+	while (d->pending_count > 0 && d->count[INST_DEAD] > 0 && !d->draining &&
+	       d->pending_count > on_their_way(d, now_us)) {
+		if (now_us < d->not_before_us) {
+			dispatch_arm(d, d->not_before_us);
+			return;
+		}
+		start_one(d, now_us);
+	}
+}
+
+void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us)
+{
+	struct outcome refused = { .kind = OUTCOME_THROTTLED };
+
+	assert(inv->state == INV_NEW);
+	if (d->draining) {
+		refused.kind = OUTCOME_SHUTDOWN;
+		end_invocation(d, inv, &refused);
+		return;
+	}
+	if (d->pending_count >= d->cfg.max_pending && list_empty(&d->by_state[INST_IDLE])) {
+		end_invocation(d, inv, &refused);
+		return;
+	}
+	d->stats.request_bytes += inv->event->body->len;
+	inv->state = INV_QUEUED;
+	list_push_back(&d->pending, &inv->link);
+	d->pending_count++;
+	dispatch_pump(d, now_us);
+}
+
+void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us)
+{
+	(void)now_us;
+	if (inv->state == INV_QUEUED) {
+		list_unlink(&inv->link);
+		d->pending_count--;
+	} else if (inv->state == INV_RUNNING) {
+		inv->inst->inv = NULL;
+		inv->inst = NULL;
+	} else {
+		return;
+	}
+	inv->state = INV_DONE;
+	d->stats.cancelled++;
+}
+
+/* The first /next ends the init phase; any other ends the invocation before it. */
+static void become_ready(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	if (inst->rt == RT_STARTED) {
+		inst->init_us = now_us - inst->started_us;
+		d->init_failures = 0;
+		d->not_before_us = 0;
+	}
+	forget_event(inst);
+	inst->rt = RT_READY;
+	inst->deadline_us = INT64_MAX;
+	if (inst->state != INST_IDLE) {
+		inst_set_state(d, inst, INST_IDLE, now_us);
+		if (d->cfg.idle_timeout_us > 0) {
+			dispatch_arm(d, now_us + d->cfg.idle_timeout_us);
+		}
+	}
+}
+
+enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us)
+{
+	list_init(&p->link);
+	if (inst->rt == RT_INIT_ERROR || inst->state == INST_DEAD || inst->state == INST_STARTING) {
+		return RT_INVALID_STATE;
+	}
+	if (inst->state == INST_STOPPING) {
+		return RT_OK; /* parked on no list: its connection goes with the process */
+	}
+	if (inst->rt == RT_RUNNING) {
+		/* AWS hands out the same event again; a failure to deliver leaves things as they were. */
+		(void)p->ops->deliver(p, inst->event, inst->deadline_us);
+		return RT_OK;
+	}
+	list_push_back(&inst->polls, &p->link);
+	become_ready(d, inst, now_us);
+	if (d->draining) {
+		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+		return RT_OK;
+	}
+	dispatch_pump(d, now_us);
+	return RT_OK;
+}
+
+void dispatch_poll_gone(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us)
+{
+	list_unlink(&p->link);
+	if (inst->state == INST_IDLE && list_empty(&inst->polls)) {
+		set_away(d, inst, now_us);
+	}
+}
+
+void dispatch_spawned(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	inst_set_state(d, inst, INST_INIT, now_us);
+}
+
+bool dispatch_can_work(const struct dispatch *d)
+{
+	if (d->draining) {
+		return false;
+	}
+	return d->count[INST_IDLE] + d->count[INST_BUSY] > 0 || (dispatch_live(d) == 0 && d->init_failures == 0);
+}
+
+size_t dispatch_pending(const struct dispatch *d)
+{
+	return d->pending_count;
+}
+
+unsigned dispatch_count(const struct dispatch *d, enum inst_state s)
+{
+	return d->count[s];
+}
+
+const struct dispatch_stats *dispatch_stats(const struct dispatch *d)
+{
+	return &d->stats;
+}

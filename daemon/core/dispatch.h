@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The matcher: a FIFO of waiting invocations, a bounded set of instances, and every deadline. Sans I/O: it asks the
+ * world for things through struct dispatch_ops only, and time is an argument (microseconds, monotonic).
+ *
+ * Rules it keeps:
+ * - FIFO. An event is handed to the idle instance that was used last, so that the others can retire.
+ * - Exactly as many instances are started as there is work for: waiting invocations, less the instances that are on
+ *   their way (starting, or just about to ask for their next event), within max_instances.
+ * - The invoke timeout runs from hand-over, the init timeout from the start of the process.
+ * - A failed init ends every waiting invocation that no healthy or starting instance is left for. The next start then
+ *   waits for a back-off that doubles with each failure in a row.
+ * - Callbacks are called when the state is consistent, and may call back into dispatch.
+ */
+#ifndef CORE_DISPATCH_H
+#define CORE_DISPATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/fault.h"
+#include "core/instance.h"
+#include "core/invocation.h"
+#include "core/report.h"
+
+enum stop_reason {
+	STOP_TIMEOUT,    /* function or init timeout, or it did not come back: kill at once */
+	STOP_INIT_ERROR, /* it reported an init error and is expected to end by itself */
+	STOP_RETIRE,     /* idle for too long */
+	STOP_SHUTDOWN,   /* the daemon ends */
+};
+
+struct dispatch_ops {
+	/* Launch the processes of inst. 0, then dispatch_spawned() or dispatch_exited() follows (also from within);
+	 * -1: it could not be started, why is in *why. */
+	int (*start)(void *ctx, struct instance *inst, struct fault *why);
+	/* End the processes of inst; dispatch_exited() follows. */
+	void (*stop)(void *ctx, struct instance *inst, enum stop_reason why);
+	/* An event was handed over. */
+	void (*handed)(void *ctx, struct instance *inst, const struct event *ev);
+	/* An event has its outcome (inst is NULL if no runtime got it). Returns the log tail if the event wants one
+	 * (one reference), else NULL. */
+	struct blob *(*finished)(void *ctx, struct instance *inst, const struct report *r);
+	/* Call dispatch_tick() at that time; INT64_MAX = no need. */
+	void (*rearm)(void *ctx, int64_t at_us);
+	/* The last instance is gone and drain was asked for. */
+	void (*drained)(void *ctx);
+};
+
+struct dispatch_config {
+	unsigned max_instances;
+	size_t max_pending;
+	size_t max_response; /* bytes; for the text of Function.ResponseSizeTooLarge */
+	int64_t invoke_timeout_us;
+	int64_t init_timeout_us;
+	int64_t idle_timeout_us; /* 0 = never */
+};
+
+#define DISPATCH_BUCKETS 14
+
+/* Counters since start; read-only for others. */
+struct dispatch_stats {
+	uint64_t outcomes[OUTCOME_COUNT];
+	uint64_t cancelled;
+	uint64_t starts;
+	uint64_t restarts; /* starts that replace one that ended unasked: exit, timeout, failed init */
+	uint64_t duration_bucket[DISPATCH_BUCKETS + 1]; /* by dispatch_bucket_us; not cumulative; the last is +Inf */
+	uint64_t duration_sum_us;
+	uint64_t request_bytes;
+	uint64_t response_bytes;
+};
+
+extern const int64_t dispatch_bucket_us[DISPATCH_BUCKETS];
+
+struct dispatch;
+
+struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct dispatch_ops *ops, void *ctx) MUST_CHECK;
+void dispatch_free(struct dispatch *d); /* no invocation and no live instance is left */
+struct instance *dispatch_instance(struct dispatch *d, unsigned slot); /* to attach the edge's data */
+
+/* --- callers --- */
+void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us);
+/* The owner lost interest: a queued one is never run, a running one runs on and its result is thrown away. */
+void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us);
+
+/* --- the Runtime API --- */
+enum rt_verdict {
+	RT_OK,
+	RT_INVALID_ID,    /* 400 InvalidRequestID */
+	RT_INVALID_STATE, /* 403 InvalidStateTransition, from rt_state_name(inst->rt) */
+};
+
+struct answer {
+	enum outcome_kind kind; /* RESPONSE, ERROR, TOO_LARGE or INVALID */
+	struct blob *body;      /* borrowed; for TOO_LARGE and INVALID it is made here */
+	const char *content_type;
+	const char *error_type; /* normalised; for INVALID the type of the document; NULL = none */
+	const char *error_text; /* for INVALID */
+	size_t size;            /* bytes the runtime sent */
+};
+
+/* RT_OK: p is parked, or was answered already. p->ops and nothing else is set by the caller. */
+enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us) MUST_CHECK;
+void dispatch_poll_gone(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us);
+/* Is this id the current one, and may it be answered now? What dispatch_answer would say, without doing it. */
+enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id) MUST_CHECK;
+enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
+				int64_t now_us) MUST_CHECK;
+/* body: borrowed; given verbatim to whoever waits. */
+enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,
+				    const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;
+
+/* --- processes --- */
+void dispatch_spawned(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* The processes of inst are gone. */
+void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, int code, int64_t now_us);
+
+/* --- time, end, figures --- */
+void dispatch_tick(struct dispatch *d, int64_t now_us);
+/* No new work: what is queued ends with OUTCOME_SHUTDOWN, what runs may finish, instances are stopped as they become
+ * free. ops->drained follows, possibly from within. Idempotent. */
+void dispatch_drain(struct dispatch *d, int64_t now_us);
+bool dispatch_can_work(const struct dispatch *d); /* readiness: idle or busy instances, or nothing was asked for yet */
+size_t dispatch_pending(const struct dispatch *d);
+unsigned dispatch_count(const struct dispatch *d, enum inst_state s);
+const struct dispatch_stats *dispatch_stats(const struct dispatch *d);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every way an invocation or an instance ends: answers, failures, deadlines, exits, drain. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "core/dispatch_priv.h"
+
+/* The first retry of a failed init is free: the usual case is somebody who mends the function and tries again. */
+static const int64_t backoff_first_us = 100 * 1000;
+static const int64_t backoff_max_us = 2 * 1000 * 1000;
+/* Time to come back with /next after an answer that came close to its deadline. */
+static const int64_t return_min_us = 1000 * 1000;
+
+const int64_t dispatch_bucket_us[DISPATCH_BUCKETS] = {
+	500,	1000,	2500,	 5000,	  10000,   25000,   50000,
+	100000, 250000, 500000, 1000000, 5000000, 30000000, 900000000,
+};
+
+void forget_event(struct instance *inst)
+{
+	assert(inst->inv == NULL);
+	event_unref(inst->event);
+	inst->event = NULL;
+}
+
+void end_invocation(struct dispatch *d, struct invocation *inv, const struct outcome *out)
+{
+	if (inv->state == INV_QUEUED) {
+		list_unlink(&inv->link);
+		d->pending_count--;
+	} else if (inv->state == INV_RUNNING) {
+		inv->inst->inv = NULL;
+		inv->inst = NULL;
+	}
+	inv->state = INV_DONE;
+	d->stats.outcomes[out->kind]++;
+	if (out->body != NULL) {
+		d->stats.response_bytes += out->body->len;
+	}
+	inv->ops->done(inv, out);
+}
+
+static void count_duration(struct dispatch *d, int64_t us)
+{
+	unsigned b = 0;
+
+	while (b < DISPATCH_BUCKETS && us > dispatch_bucket_us[b]) {
+		b++;
+	}
+	d->stats.duration_bucket[b]++;
+	d->stats.duration_sum_us += (uint64_t)us;
+}
+
+void end_event(struct dispatch *d, struct instance *inst, enum outcome_kind kind, struct blob *body,
+	       const char *content_type, const char *error_type, int64_t now_us)
+{
+	struct invocation *inv = inst->inv;
+	struct report r = {
+		.event = inst->event,
+		.kind = kind,
+		.error_type = error_type,
+		.duration_us = now_us - inst->handed_us,
+		.init_us = inst->init_us,
+		.handed = true,
+	};
+	struct outcome out = { .kind = kind, .body = body, .content_type = content_type };
+
+	inst->init_us = -1;
+	inst->rt = RT_RESPONDED;
+	inst->since_us = now_us;
+	count_duration(d, r.duration_us);
+	/* Only a caller that wants the log has to wait for it to be collected. */
+	if (inv != NULL && !r.event->want_tail) {
+		end_invocation(d, inv, &out);
+		inv = NULL;
+	}
+	out.log_tail = d->ops->finished(d->ctx, inst, &r);
+	if (inv != NULL) {
+		end_invocation(d, inv, &out);
+	}
+	blob_unref(out.log_tail);
+}
+
+/* A queued invocation that no runtime will get. */
+static void end_queued(struct dispatch *d, struct invocation *inv, enum outcome_kind kind, const struct fault *f,
+		       struct blob *body, const char *content_type, int64_t init_us)
+{
+	struct blob *own = body != NULL ? blob_ref(body) : fault_body(f, inv->event->id);
+	struct outcome out = { .kind = kind, .body = own, .content_type = content_type };
+	struct report r = { .event = inv->event, .kind = kind, .error_type = f->type, .init_us = init_us };
+
+	out.log_tail = d->ops->finished(d->ctx, NULL, &r);
+	end_invocation(d, inv, &out);
+	blob_unref(out.log_tail);
+	blob_unref(own);
+}
+
+static int64_t backoff_us(unsigned failures)
+{
+	int64_t wait = backoff_first_us;
+
+	if (failures < 2) {
+		return 0;
+	}
+	for (unsigned i = 2; i < failures && wait < backoff_max_us; i++) {
+		wait *= 2;
+	}
+	return wait < backoff_max_us ? wait : backoff_max_us;
+}
+
+void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
+		     struct blob *body, const char *content_type, int64_t now_us)
+{
+	int64_t init_us = now_us - inst->started_us;
+	unsigned healthy = d->count[INST_IDLE] + d->count[INST_BUSY];
+
+	d->init_failures++;
+	d->unasked_ends++;
+	d->not_before_us = now_us + backoff_us(d->init_failures);
+	while (healthy == 0 && d->pending_count > d->count[INST_STARTING] + d->count[INST_INIT]) {
+		end_queued(d, list_first(&d->pending, struct invocation, link), kind, f, body, content_type, init_us);
+		init_us = -1; /* one init, one report of it */
+	}
+}
+
+void stop_instance(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us)
+{
+	inst->deadline_us = INT64_MAX;
+	inst_set_state(d, inst, INST_STOPPING, now_us);
+	d->ops->stop(d->ctx, inst, why);
+}
+
+enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id)
+{
+	if (inst->event == NULL || strcmp(inst->event->id, id) != 0) {
+		return RT_INVALID_ID;
+	}
+	return inst->rt == RT_RUNNING ? RT_OK : RT_INVALID_STATE;
+}
+
+enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
+				int64_t now_us)
+{
+	enum rt_verdict verdict = dispatch_may_answer(inst, id);
+	const char *error_type = a->error_type;
+	const char *content_type = a->content_type;
+	struct blob *body;
+	struct fault f;
+
+	if (verdict != RT_OK || inst->state != INST_BUSY) {
+		return verdict;
+	}
+	if (a->kind == OUTCOME_TOO_LARGE) {
+		body = fault_too_large_body(a->size, d->cfg.max_response);
+		error_type = FAULT_TOO_LARGE;
+		content_type = NULL;
+	} else if (a->kind == OUTCOME_INVALID) {
+		fault_set(&f, a->error_type, "%s", a->error_text);
+		body = fault_body(&f, id);
+		content_type = NULL;
+	} else {
+		body = blob_ref(a->body);
+	}
+	if (inst->deadline_us < now_us + return_min_us) {
+		inst->deadline_us = now_us + return_min_us;
+	}
+	end_event(d, inst, a->kind, body, content_type, error_type, now_us);
+	blob_unref(body);
+	return RT_OK;
+}
+
+enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,
+				    const char *content_type, const char *error_type, int64_t now_us)
+{
+	struct fault f;
+
+	if (inst->state != INST_INIT || inst->rt != RT_STARTED) {
+		return RT_INVALID_STATE;
+	}
+	inst->rt = RT_INIT_ERROR;
+	fault_set(&f, error_type, "the runtime reported an init error");
+	stop_instance(d, inst, STOP_INIT_ERROR, now_us);
+	end_failed_init(d, inst, OUTCOME_INIT_ERROR, &f, body, content_type, now_us);
+	dispatch_pump(d, now_us);
+	return RT_OK;
+}
+
+static void check_drained(struct dispatch *d)
+{
+	if (d->draining && !d->told_drained && dispatch_live(d) == 0) {
+		d->told_drained = true;
+		d->ops->drained(d->ctx);
+	}
+}
+
+/* Its polls are not told: their connections were closed by whoever reaped the process. */
+static void bury(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	while (!list_empty(&inst->polls)) {
+		list_unlink(inst->polls.next);
+	}
+	inst->deadline_us = INT64_MAX;
+	inst->rt = RT_STARTED;
+	inst_set_state(d, inst, INST_DEAD, now_us);
+}
+
+void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, int code, int64_t now_us)
+{
+	enum inst_state was = inst->state;
+	bool running = inst->rt == RT_RUNNING && was == INST_BUSY;
+	struct fault f;
+
+	fault_exit(&f, signaled, code);
+	if (running) {
+		struct blob *body = fault_body(&f, inst->event->id);
+
+		end_event(d, inst, OUTCOME_EXIT, body, NULL, f.type, now_us);
+		blob_unref(body);
+	}
+	forget_event(inst);
+	bury(d, inst, now_us);
+	if (was == INST_STARTING || was == INST_INIT) {
+		end_failed_init(d, inst, OUTCOME_INIT_ERROR, &f, NULL, NULL, now_us);
+	} else if (was != INST_STOPPING) {
+		d->unasked_ends++;
+	}
+	dispatch_pump(d, now_us);
+	check_drained(d);
+}
+
+static void init_timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	struct fault f;
+
+	fault_timeout(&f, d->cfg.init_timeout_us);
+	stop_instance(d, inst, STOP_TIMEOUT, now_us);
+	end_failed_init(d, inst, OUTCOME_TIMEOUT, &f, NULL, NULL, now_us);
+}
+
+static void busy_timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	bool running = inst->rt == RT_RUNNING;
+	struct blob *body = NULL;
+	struct fault f;
+
+	d->unasked_ends++;
+	/* Killed first, so that it cannot do anything more after its caller was told. */
+	stop_instance(d, inst, STOP_TIMEOUT, now_us);
+	if (running) {
+		fault_timeout(&f, d->cfg.invoke_timeout_us);
+		body = fault_body(&f, inst->event->id);
+		end_event(d, inst, OUTCOME_TIMEOUT, body, NULL, FAULT_TIMEOUT, now_us);
+		blob_unref(body);
+	}
+}
+
+static void check_deadlines(struct dispatch *d, int64_t now_us)
+{
+	static const enum inst_state timed[] = { INST_STARTING, INST_INIT, INST_BUSY };
+	struct list *pos, *tmp;
+
+	for (size_t i = 0; i < countof(timed); i++) {
+		list_foreach_safe(&d->by_state[timed[i]], pos, tmp) {
+			struct instance *inst = container_of(pos, struct instance, link);
+
+			if (inst->deadline_us > now_us) {
+				dispatch_arm(d, inst->deadline_us);
+			} else if (timed[i] == INST_BUSY) {
+				busy_timed_out(d, inst, now_us);
+			} else {
+				init_timed_out(d, inst, now_us);
+			}
+		}
+	}
+}
+
+/* Idle instances above the first, least recently used first. */
+static void retire_idle(struct dispatch *d, int64_t now_us)
+{
+	while (d->cfg.idle_timeout_us > 0 && !list_empty(&d->by_state[INST_IDLE]) &&
+	       dispatch_live(d) - d->count[INST_STOPPING] > 1) {
+		struct instance *inst = list_last(&d->by_state[INST_IDLE], struct instance, link);
+
+		if (inst->since_us + d->cfg.idle_timeout_us > now_us) {
+			dispatch_arm(d, inst->since_us + d->cfg.idle_timeout_us);
+			return;
+		}
+		stop_instance(d, inst, STOP_RETIRE, now_us);
+	}
+}
+
+void dispatch_tick(struct dispatch *d, int64_t now_us)
+{
+	d->next_us = INT64_MAX;
+	check_deadlines(d, now_us);
+	retire_idle(d, now_us);
+	dispatch_pump(d, now_us);
+	if (d->next_us == INT64_MAX) {
+		d->ops->rearm(d->ctx, INT64_MAX);
+	}
+}
+
+void dispatch_drain(struct dispatch *d, int64_t now_us)
+{
+	static const enum inst_state free_now[] = { INST_STARTING, INST_INIT, INST_IDLE };
+	struct outcome out = { .kind = OUTCOME_SHUTDOWN };
+
+	if (d->draining) {
+		return;
+	}
+	d->draining = true;
+	while (!list_empty(&d->pending)) {
+		end_invocation(d, list_first(&d->pending, struct invocation, link), &out);
+	}
+	for (size_t i = 0; i < countof(free_now); i++) {
+		while (!list_empty(&d->by_state[free_now[i]])) {
+			stop_instance(d, list_first(&d->by_state[free_now[i]], struct instance, link), STOP_SHUTDOWN,
+				      now_us);
+		}
+	}
+	check_drained(d);
+}

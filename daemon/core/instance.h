@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One execution environment: a runtime process (later: with its extensions) that takes one event at a time.
+ *
+ * Two state machines. The life of the environment:
+ *
+ *	DEAD -> STARTING -> INIT -> IDLE <-> BUSY
+ *	          |          |       |        |
+ *	          +----------+-------+--------+--> STOPPING -> DEAD      (or at once to DEAD when the process ends)
+ *
+ *	IDLE: a /next is waiting. BUSY: it works on an event, or is between an answer and its next /next.
+ *
+ * and the Runtime API's view of the runtime, in AWS's names, which decides what a call may do:
+ *
+ *	Started -> InitError | Ready -> Running -> RuntimeResponseSentState -> Ready
+ */
+#ifndef CORE_INSTANCE_H
+#define CORE_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct event;
+struct invocation;
+struct poll;
+
+enum inst_state {
+	INST_DEAD,
+	INST_STARTING, /* asked for; its process does not run yet */
+	INST_INIT,     /* the process runs, no /next yet */
+	INST_IDLE,
+	INST_BUSY,
+	INST_STOPPING, /* told to end, not reaped yet */
+	INST_COUNT,    // keep last
+};
+
+enum rt_state { RT_STARTED, RT_INIT_ERROR, RT_READY, RT_RUNNING, RT_RESPONDED, RT_COUNT /* keep last */ };
+
+struct instance {
+	unsigned slot; /* 0.. : which Runtime API listener is its own */
+	void *host;    /* the edge's data for this slot */
+	/* private to core/dispatch.c and the edge's readers */
+	enum inst_state state;
+	enum rt_state rt;
+	struct list link;  // dispatch::by_state[state]
+	struct list polls; // poll::link, oldest first
+	struct event *event;    /* handed out and not followed by a /next yet; one reference */
+	struct invocation *inv; /* who waits for it; NULL when answered or cancelled */
+	int64_t started_us;     /* start of the process */
+	int64_t init_us;        /* its init duration; -1 once reported */
+	int64_t handed_us;      /* when the current event was handed over */
+	int64_t since_us;       /* when the current state was entered */
+	int64_t deadline_us;    /* of init, of the event, or of coming back for the next; INT64_MAX = none */
+};
+
+const char *inst_state_name(enum inst_state s); /* lower case, for metrics and logs */
+const char *rt_state_name(enum rt_state s);     /* AWS's spelling, part of the Runtime API's 403 text */
+
+/* A waiting /next. Embedded in the Runtime API's request. */
+struct poll_ops {
+	/* Answers the poll with the event; the poll is off every list and its owner forgets it.
+	 * 0, or -1: the peer has gone and did not get a byte, so the event may be given to another. */
+	int (*deliver)(struct poll *p, const struct event *ev, int64_t deadline_us);
+};
+
+struct poll {
+	const struct poll_ops *ops;
+	struct list link; // instance::polls
+};
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request to run the function, whatever it came in by. A transport embeds a struct invocation in its own request,
+ * fills in the event and submits it (core/dispatch.h).
+ *
+ * The completion contract: after dispatch_submit(d, inv) exactly one of these ends it: inv->ops->done is called once
+ * (it may be within the submit), or the owner calls dispatch_cancel(d, inv). After either, core holds no pointer to it.
+ */
+#ifndef CORE_INVOCATION_H
+#define CORE_INVOCATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/text.h"
+
+struct blob;
+struct instance;
+struct invocation;
+
+/* What the runtime is given. Immutable once submitted; shared by reference, because an instance needs it for a
+ * repeated /next when the invocation itself was cancelled. Strings are owned, NULL = not there. */
+struct event {
+	char id[UUID_LEN];
+	struct blob *body;
+	char *content_type;
+	char *arn; /* with the qualifier the caller used */
+	char *trace_id;
+	char *client_context; /* decoded JSON */
+	char *cognito_identity;
+	char *tenant_id;
+	bool want_tail; /* the caller asked for the log tail */
+	/* private */
+	unsigned refs;
+};
+
+struct event *event_new(void) MUST_CHECK; /* one reference, a fresh id, no body */
+struct event *event_ref(struct event *ev);
+void event_unref(struct event *ev); /* NULL is fine */
+
+enum outcome_kind {
+	OUTCOME_RESPONSE,
+	OUTCOME_ERROR,      /* the runtime's /error */
+	OUTCOME_TOO_LARGE,  /* response over the limit */
+	OUTCOME_INVALID,    /* the runtime answered in a way that cannot be passed on (truncated, unknown mode) */
+	OUTCOME_EXIT,       /* the runtime ended without an answer */
+	OUTCOME_TIMEOUT,    /* function or init timeout */
+	OUTCOME_INIT_ERROR, /* no runtime could be started or initialised */
+	OUTCOME_THROTTLED,  /* the queue is full: never ran */
+	OUTCOME_SHUTDOWN,   /* the daemon is ending: never ran */
+	OUTCOME_COUNT,      // keep last
+};
+
+/* How an invocation ended. Everything is borrowed for the call of done(); take a reference to keep the body. */
+struct outcome {
+	enum outcome_kind kind;
+	struct blob *body;        /* NULL for THROTTLED and SHUTDOWN */
+	const char *content_type; /* NULL = application/json */
+	struct blob *log_tail;    /* START..REPORT text, at most 4 KB; NULL unless asked for */
+};
+
+bool outcome_is_function_error(enum outcome_kind kind); /* HTTP 200 with X-Amz-Function-Error */
+const char *outcome_name(enum outcome_kind kind);       /* "success", "timeout", ...: metrics and logs */
+
+struct invocation_ops {
+	void (*done)(struct invocation *inv, const struct outcome *out);
+};
+
+enum inv_state { INV_NEW, INV_QUEUED, INV_RUNNING, INV_DONE, INV_COUNT /* keep last */ };
+
+struct invocation {
+	const struct invocation_ops *ops;
+	struct event *event; /* one reference, from invocation_init */
+	/* private */
+	enum inv_state state;
+	struct list link; // dispatch::pending
+	struct instance *inst;
+};
+
+void invocation_init(struct invocation *inv, const struct invocation_ops *ops, struct event *ev); /* ev is moved */
+void invocation_fini(struct invocation *inv); /* not while QUEUED or RUNNING */
+
+#endif

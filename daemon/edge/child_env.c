@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environment of the runtime processes. */
+#include "edge/child_env.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "edge/config.h"
+
+struct env {
+	char **vars; /* "NAME=value", owned */
+	size_t count;
+};
+
+static void add(struct env *e, char *entry)
+{
+	e->vars = xrealloc(e->vars, (e->count + 2) * sizeof(*e->vars));
+	e->vars[e->count++] = entry;
+	e->vars[e->count] = NULL;
+}
+
+static char **find(const struct env *e, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < e->count; i++) {
+		if (strncmp(e->vars[i], name, len) == 0 && e->vars[i][len] == '=') {
+			return &e->vars[i];
+		}
+	}
+	return NULL;
+}
+
+static void set(struct env *e, const char *name, const char *value)
+{
+	char *entry = xasprintf("%s=%s", name, value);
+	char **slot = find(e, name);
+
+	if (slot != NULL) {
+		free(*slot);
+		*slot = entry;
+	} else {
+		add(e, entry);
+	}
+}
+
+static void set_default(struct env *e, const char *name, const char *value)
+{
+	if (find(e, name) == NULL) {
+		set(e, name, value);
+	}
+}
+
+static void set_number(struct env *e, const char *name, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	set(e, name, text);
+}
+
+static void set_log_stream(struct env *e, const struct config *cfg)
+{
+	char stamp[CLOCK_STAMP_LEN];
+	char id[33];
+	char *text;
+
+	clock_stamp(clock_wall_ms(), stamp);
+	text_random_hex(id, 16);
+	text = xasprintf("%.4s/%.2s/%.2s/[%s]%s", stamp, stamp + 5, stamp + 8, cfg->version, id);
+	set(e, "AWS_LAMBDA_LOG_STREAM_NAME", text);
+	free(text);
+	text = xasprintf("/aws/lambda/%s", cfg->function_name);
+	set(e, "AWS_LAMBDA_LOG_GROUP_NAME", text);
+	free(text);
+}
+
+/* Lambda's list, as far as the directories exist: on a plain host the variable would only get in the way. */
+static void set_library_path(struct env *e)
+{
+	static const char *const dirs[] = { "/var/lang/lib", "/var/runtime", "/var/runtime/lib",
+					    "/var/task",     "/var/task/lib", "/opt/lib" };
+	struct buf path = BUF_INIT;
+	struct stat st;
+
+	for (size_t i = 0; i < countof(dirs); i++) {
+		if (stat(dirs[i], &st) == 0 && S_ISDIR(st.st_mode)) {
+			buf_printf(&path, "%s%s", path.len > 0 ? ":" : "", dirs[i]);
+		}
+	}
+	if (path.len > 0) {
+		set_default(e, "LD_LIBRARY_PATH", path.data);
+	}
+	buf_fini(&path);
+}
+
+static void set_overridable(struct env *e)
+{
+	set_default(e, "LAMBDA_TASK_ROOT", "/var/task");
+	set_default(e, "LAMBDA_RUNTIME_DIR", "/var/runtime");
+	set_default(e, "LANG", "en_US.UTF-8");
+	set_default(e, "PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin");
+	set_default(e, "TZ", ":UTC");
+	set_default(e, "AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
+	set_library_path(e);
+}
+
+char **child_env_new(const struct config *cfg, const char *runtime_api, char *const *environment)
+{
+	struct env e = { NULL, 0 };
+
+	for (char *const *var = environment; *var != NULL; var++) {
+		const char *equals = strchr(*var, '=');
+
+		if (equals != NULL && !config_is_private(*var, (size_t)(equals - *var))) {
+			add(&e, xstrdup(*var));
+		}
+	}
+	set_overridable(&e);
+	set(&e, "AWS_LAMBDA_FUNCTION_NAME", cfg->function_name);
+	set(&e, "AWS_LAMBDA_FUNCTION_VERSION", cfg->version);
+	set_number(&e, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", cfg->memory_mb);
+	set(&e, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+	set_log_stream(&e, cfg);
+	set(&e, "AWS_LAMBDA_LOG_FORMAT", cfg->log_json ? "JSON" : "Text");
+	set(&e, "AWS_REGION", cfg->region);
+	set(&e, "AWS_DEFAULT_REGION", cfg->region);
+	set(&e, "AWS_LAMBDA_RUNTIME_API", runtime_api);
+	set(&e, "_LAMBDA_TELEMETRY_LOG_FD", "3");
+	set(&e, "_HANDLER", cfg->handler != NULL ? cfg->handler : "");
+	return e.vars;
+}
+
+void child_env_free(char **env)
+{
+	for (char **var = env; env != NULL && *var != NULL; var++) {
+		free(*var);
+	}
+	free(env);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Flags and the runtime's command. */
+#include "edge/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "edge/config.h"
+
+static int set_level(struct config *cfg, const char *value, struct err *err)
+{
+	if (!log_level_parse(value, &cfg->log_level)) {
+		return err_set(err, 2, "--log-level %.200s: not allowed; expected TRACE, DEBUG, INFO, WARN or ERROR",
+			       value);
+	}
+	return 0;
+}
+
+static int set_address(const char *flag, const char *value, char **host, uint64_t *port, struct err *err)
+{
+	const char *colon = strrchr(value, ':');
+	size_t len = colon != NULL ? (size_t)(colon - value) : 0;
+	const char *start = value;
+
+	if (colon == NULL || !text_to_u64(colon + 1, 0, 65535, port)) {
+		return err_set(err, 2, "%s %.200s: not allowed; expected HOST:PORT", flag, value);
+	}
+	if (len >= 2 && value[0] == '[' && value[len - 1] == ']') {
+		start++;
+		len -= 2;
+	}
+	free(*host);
+	/* ":8080" means every address, as in the emulator. */
+	*host = len > 0 ? xstrndup(start, len) : xstrdup("0.0.0.0");
+	return 0;
+}
+
+static int set_runtime_address(struct config *cfg, const char *value, struct err *err)
+{
+	return set_address("--runtime-api-address", value, &cfg->runtime_host, &cfg->runtime_port, err);
+}
+
+static int set_invoke_address(struct config *cfg, const char *value, struct err *err)
+{
+	return set_address("--runtime-interface-emulator-address", value, &cfg->invoke_host, &cfg->invoke_port, err);
+}
+
+static int set_init_caching(struct config *cfg, const char *value, struct err *err)
+{
+	(void)value;
+	(void)err;
+	cfg->init_caching = true;
+	return 0;
+}
+
+static const struct flag {
+	const char *name;
+	bool takes_value;
+	int (*set)(struct config *cfg, const char *value, struct err *err);
+} flags[] = {
+	{ "--log-level", true, set_level },
+	{ "--runtime-api-address", true, set_runtime_address },
+	{ "--runtime-interface-emulator-address", true, set_invoke_address },
+	{ "--enable-init-caching", false, set_init_caching },
+};
+
+static const struct flag *find_flag(const char *word, const char **inline_value)
+{
+	for (size_t i = 0; i < countof(flags); i++) {
+		size_t len = strlen(flags[i].name);
+
+		if (strncmp(word, flags[i].name, len) == 0 && (word[len] == '\0' || word[len] == '=')) {
+			*inline_value = word[len] == '=' ? word + len + 1 : NULL;
+			return &flags[i];
+		}
+	}
+	return NULL;
+}
+
+/* Before the command only: a word there that looks like a flag and is none of ours. */
+static int leading_word(struct config *cfg, const char *word, struct err *err)
+{
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+		cfg->action = CONFIG_HELP;
+	} else if (strcmp(word, "--version") == 0) {
+		cfg->action = CONFIG_VERSION;
+	} else if (word[0] == '-') {
+		return err_set(err, 2, "unknown flag %.200s; --help shows what there is", word);
+	}
+	return 0;
+}
+
+int command_parse(struct config *cfg, int argc, char **argv, struct err *err)
+{
+	size_t n = 0;
+
+	cfg->command = xcalloc((size_t)argc + 1, sizeof(*cfg->command));
+	for (int i = 1; i < argc; i++) {
+		const char *value = NULL;
+		const struct flag *f = find_flag(argv[i], &value);
+
+		if (f == NULL) {
+			if (n == 0 && leading_word(cfg, argv[i], err) != 0) {
+				return -1;
+			}
+			if (cfg->action == CONFIG_HELP || cfg->action == CONFIG_VERSION) {
+				return 0;
+			}
+			cfg->command[n++] = argv[i];
+			continue;
+		}
+		if (f->takes_value && value == NULL) {
+			if (i + 1 == argc) {
+				return err_set(err, 2, "%s: a value is missing", f->name);
+			}
+			value = argv[++i];
+		}
+		if (f->set(cfg, value, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static bool is_executable_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static int find_bootstrap(struct config *cfg, struct err *err)
+{
+	static char places[][24] = { "/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap" };
+
+	for (size_t i = 0; i < countof(places); i++) {
+		if (is_executable_file(places[i])) {
+			cfg->command[0] = places[i];
+			cfg->cwd = "/var/task";
+			return 0;
+		}
+	}
+	return err_set(err, 2, "no command was given and none of %s, %s and %s is an executable file", places[0],
+		       places[1], places[2]);
+}
+
+int command_find(struct config *cfg, struct err *err)
+{
+	const char *last = NULL;
+	const char *handler = getenv("_HANDLER");
+	size_t words = 0;
+
+	while (cfg->command[words] != NULL) {
+		last = cfg->command[words++];
+	}
+	if (words == 0) {
+		cfg->command = xrealloc(cfg->command, 2 * sizeof(*cfg->command));
+		cfg->command[1] = NULL;
+		if (find_bootstrap(cfg, err) != 0) {
+			return -1;
+		}
+	}
+	/* AWS_LAMBDA_FUNCTION_HANDLER has been loaded already and goes first. */
+	if (cfg->handler == NULL && handler != NULL && *handler != '\0') {
+		cfg->handler = xstrdup(handler);
+	}
+	if (cfg->handler == NULL && words >= 2) {
+		cfg->handler = xstrdup(last);
+	}
+	return 0;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of environment variables and its parser. The README and the manual page show the same table
+ * (tests/options.sh compares them). */
+#include "edge/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/function_name.h"
+#include "edge/command.h"
+
+enum kind { TEXT, NAME, ACCOUNT, NUMBER, SECONDS, SECONDS_OR_0, BOOL, LEVEL, FORMAT, HOST, PRESENT };
+
+struct option {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	uint64_t min;
+	uint64_t max;
+	const char *fallback; /* parsed like a value; NULL = stays zero */
+	bool own;             /* the daemon's own: not passed on to children */
+	const char *help;
+};
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct option options[] = {
+	{ "AWS_LAMBDA_FUNCTION_NAME", NAME, AT(function_name), 0, 0, NULL, false,
+	  "function name; default: the part of the handler before the first '.', else \"function\"" },
+	{ "AWS_LAMBDA_FUNCTION_VERSION", TEXT, AT(version), 0, 0, "$LATEST", false, "function version" },
+	{ "AWS_LAMBDA_FUNCTION_HANDLER", TEXT, AT(handler), 0, 0, NULL, false,
+	  "handler; before _HANDLER and the last word of the command" },
+	{ "AWS_LAMBDA_FUNCTION_TIMEOUT", SECONDS, AT(timeout_us), 0, 5400, "3", true,
+	  "seconds, fractions allowed, more than 0 and at most 5400; runs from hand-over of the event" },
+	{ "AWS_LAMBDA_INIT_TIMEOUT", SECONDS, AT(init_timeout_us), 0, 5400, "10", true, "seconds for the init phase" },
+	{ "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", NUMBER, AT(memory_mb), 1, 1048576, "3008", false,
+	  "MB; reported only, nothing enforces it" },
+	{ "AWS_LAMBDA_FUNCTION_IDLETIMEOUT", SECONDS_OR_0, AT(idle_timeout_us), 0, 31536000, "1800", true,
+	  "seconds after which an idle runtime above the first is retired; 0 = never" },
+	{ "MAX_CONCURRENCY", NUMBER, AT(max_concurrency), 1, 1000, "1", true,
+	  "runtime processes in this environment, started on demand" },
+	{ "AWS_LAMBDA_MAX_CONCURRENCY", NUMBER, AT(managed_concurrency), 1, 1600, NULL, false,
+	  "Lambda Managed Instances: exported to the runtime only when set" },
+	{ "MAX_PENDING", NUMBER, AT(max_pending), 1, 1000000, "10000", true,
+	  "invocations waiting for a runtime; beyond: 429 TooManyRequestsException" },
+	{ "INVOKE_API_HOST", HOST, AT(invoke_host), 0, 0, "0.0.0.0", true, "address of the Invoke API" },
+	{ "PORT", NUMBER, AT(invoke_port), 0, 65535, "8080", true, "port of the Invoke API; 0 = any free one" },
+	{ "RUNTIME_API_HOST", HOST, AT(runtime_host), 0, 0, "127.0.0.1", true,
+	  "address of the Runtime API of the first runtime" },
+	{ "RUNTIME_API_PORT", NUMBER, AT(runtime_port), 0, 65535, "9001", true,
+	  "port of the Runtime API; 0 = any free one" },
+	{ "AWS_REGION", TEXT, AT(region), 0, 0, NULL, false,
+	  "region, part of the ARN; default: AWS_DEFAULT_REGION, else us-east-1" },
+	{ "AWS_DEFAULT_REGION", TEXT, AT(region), 0, 0, NULL, false, "region when AWS_REGION is not set" },
+	{ "AWS_ACCOUNT_ID", ACCOUNT, AT(account_id), 0, 0, "012345678912", false, "account, part of the ARN" },
+	{ "CORS_ALLOW_ORIGIN", TEXT, AT(cors_allow_origin), 0, 0, NULL, true,
+	  "origin of web pages that may invoke, or *; default: none may" },
+	{ "ENABLE_OPENFAAS", BOOL, AT(openfaas), 0, 0, "FALSE", true, "POST / invokes" },
+	{ "PRINT_REPORTS", BOOL, AT(print_reports), 0, 0, "TRUE", true, "START, END and REPORT lines on stdout" },
+	{ "LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "INFO", true, "TRACE, DEBUG, INFO, WARN or ERROR" },
+	{ "AWS_LAMBDA_LOG_FORMAT", FORMAT, AT(log_json), 0, 0, "Text", false, "Text or JSON: daemon log and reports" },
+	{ "USE_STRUCTURED_LOGGING", BOOL, AT(structured), 0, 0, "FALSE", true,
+	  "the same as AWS_LAMBDA_LOG_FORMAT=JSON, for the daemon only" },
+	{ "READY_FD", NUMBER, AT(ready_fd), 1, 65535, NULL, true,
+	  "when everything listens, \"invoke=HOST:PORT runtime=HOST:PORT\" is written to this descriptor" },
+	{ "KUBERNETES_INIT_CONTAINER", PRESENT, AT(action), 0, 0, NULL, true,
+	  "when set: copy the own executable to /tmp and exit" },
+};
+
+/* Variables of capabilities that bring their rows with them, and of the shell; never the function's business. */
+static const char *const private_prefixes[] = { "AMQP_", "PROXY_LAMBDA_", "LAMBDA_PROXY_", "DEBUGGER_" };
+static const char *const private_names[] = { "_", "AWS_LAMBDA_RUNTIME_API", "_LAMBDA_TELEMETRY_LOG_FD" };
+
+bool config_is_private(const char *name, size_t name_len)
+{
+	for (size_t i = 0; i < countof(options); i++) {
+		if (options[i].own && strlen(options[i].name) == name_len &&
+		    strncmp(options[i].name, name, name_len) == 0) {
+			return true;
+		}
+	}
+	for (size_t i = 0; i < countof(private_prefixes); i++) {
+		if (text_starts(name, private_prefixes[i])) {
+			return true;
+		}
+	}
+	for (size_t i = 0; i < countof(private_names); i++) {
+		if (strlen(private_names[i]) == name_len && strncmp(private_names[i], name, name_len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_bool(const char *value, bool *out)
+{
+	static const char *const yes[] = { "true", "1", "yes", "on" };
+	static const char *const no[] = { "false", "0", "no", "off" };
+
+	for (size_t i = 0; i < countof(yes); i++) {
+		if (strcasecmp(value, yes[i]) == 0) {
+			*out = true;
+			return true;
+		}
+		if (strcasecmp(value, no[i]) == 0) {
+			*out = false;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_format(const char *value, bool *json)
+{
+	*json = strcasecmp(value, "json") == 0;
+	return *json || strcasecmp(value, "text") == 0;
+}
+
+static bool parse_seconds(const struct option *o, const char *value, int64_t *out)
+{
+	bool zero_ok = o->kind == SECONDS_OR_0;
+
+	return text_to_us(value, out) && (*out > 0 || zero_ok) && *out <= (int64_t)o->max * 1000000;
+}
+
+static void set_text(char **slot, const char *value)
+{
+	free(*slot);
+	*slot = xstrdup(value);
+}
+
+static bool parse(struct config *cfg, const struct option *o, const char *value)
+{
+	void *slot = (char *)cfg + o->offset;
+
+	switch (o->kind) {
+	case TEXT:
+	case HOST:
+		set_text(slot, value);
+		return true;
+	case NAME:
+		set_text(slot, value);
+		return function_name_is_valid(value);
+	case ACCOUNT:
+		set_text(slot, value);
+		return strlen(value) == 12 && strspn(value, "0123456789") == 12;
+	case NUMBER:
+		return text_to_u64(value, o->min, o->max, slot);
+	case SECONDS:
+	case SECONDS_OR_0:
+		return parse_seconds(o, value, slot);
+	case BOOL:
+		return parse_bool(value, slot);
+	case LEVEL:
+		return log_level_parse(value, slot);
+	case FORMAT:
+		return parse_format(value, slot);
+	case PRESENT:
+		cfg->action = CONFIG_COPY_SELF;
+		return true;
+	}
+	return false;
+}
+
+static void describe_allowed(const struct option *o, char *out, size_t size)
+{
+	switch (o->kind) {
+	case NUMBER:
+		snprintf(out, size, "a whole number from %llu to %llu", (unsigned long long)o->min,
+			 (unsigned long long)o->max);
+		break;
+	case SECONDS:
+		snprintf(out, size, "seconds, more than 0 and at most %llu", (unsigned long long)o->max);
+		break;
+	case SECONDS_OR_0:
+		snprintf(out, size, "seconds from 0 to %llu", (unsigned long long)o->max);
+		break;
+	case NAME:
+		snprintf(out, size, "1 to %d letters, digits, '-', '_' and '.'", FUNCTION_NAME_MAX);
+		break;
+	case ACCOUNT:
+		snprintf(out, size, "12 digits");
+		break;
+	case BOOL:
+		snprintf(out, size, "TRUE or FALSE");
+		break;
+	case LEVEL:
+		snprintf(out, size, "TRACE, DEBUG, INFO, WARN or ERROR");
+		break;
+	case FORMAT:
+		snprintf(out, size, "Text or JSON");
+		break;
+	case TEXT:
+	case HOST:
+	case PRESENT:
+		snprintf(out, size, "text");
+		break;
+	}
+}
+
+static int bad_value(const struct option *o, const char *value, struct err *err)
+{
+	char allowed[128];
+
+	describe_allowed(o, allowed, sizeof(allowed));
+	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", o->name, value, allowed);
+}
+
+static int load_environment(struct config *cfg, struct err *err)
+{
+	for (size_t i = 0; i < countof(options); i++) {
+		const struct option *o = &options[i];
+		const char *value = getenv(o->name);
+
+		if (o->kind == PRESENT ? value == NULL : value == NULL || *value == '\0') {
+			value = o->fallback;
+		}
+		if (o->offset == AT(region) && cfg->region != NULL) {
+			continue;
+		}
+		if (value != NULL && !parse(cfg, o, value)) {
+			return bad_value(o, value, err);
+		}
+	}
+	return 0;
+}
+
+static void derive_name(struct config *cfg)
+{
+	char *name;
+
+	cfg->name_was_set = cfg->function_name != NULL;
+	if (cfg->name_was_set) {
+		return;
+	}
+	name = cfg->handler != NULL ? xstrndup(cfg->handler, strcspn(cfg->handler, ".")) : xstrdup("");
+	if (!function_name_is_valid(name)) {
+		free(name);
+		name = xstrdup("function");
+	}
+	cfg->function_name = name;
+}
+
+int config_load(struct config *cfg, int argc, char **argv, struct err *err)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	if (load_environment(cfg, err) != 0 || command_parse(cfg, argc, argv, err) != 0) {
+		return -1;
+	}
+	if (cfg->region == NULL) {
+		cfg->region = xstrdup("us-east-1");
+	}
+	cfg->json = cfg->log_json || cfg->structured;
+	if (cfg->action != CONFIG_RUN) {
+		return 0;
+	}
+	if (command_find(cfg, err) != 0) {
+		return -1;
+	}
+	derive_name(cfg);
+	return 0;
+}
+
+void config_fini(struct config *cfg)
+{
+	for (size_t i = 0; i < countof(options); i++) {
+		const struct option *o = &options[i];
+
+		if (o->kind == TEXT || o->kind == HOST || o->kind == NAME || o->kind == ACCOUNT) {
+			char **slot = (char **)(void *)((char *)cfg + o->offset);
+
+			free(*slot);
+			*slot = NULL;
+		}
+	}
+	free(cfg->command);
+	cfg->command = NULL;
+}
+
+void config_print_help(FILE *out)
+{
+	for (size_t i = 0; i < countof(options); i++) {
+		const struct option *o = &options[i];
+
+		fprintf(out, "  %s\n      %s%s%s%s\n", o->name, o->help, o->fallback != NULL ? " (default " : "",
+			o->fallback != NULL ? o->fallback : "", o->fallback != NULL ? ")" : "");
+	}
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration: flags, command and the one table of environment variables. Strict: what does not parse is an error
+ * that names the variable, the value and what is allowed. An empty value counts as unset.
+ */
+#ifndef EDGE_CONFIG_H
+#define EDGE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/attr.h"
+#include "base/log.h"
+
+struct err;
+
+/* AWS's limits, in bytes (Lambda quotas; the runtime's side has 100 bytes of grace). With them memory is bounded:
+ * (MAX_PENDING + MAX_CONCURRENCY) x request + MAX_CONCURRENCY x response, and what idle connections hold. */
+#define MAX_REQUEST_BODY ((size_t)6291456)
+#define MAX_RESPONSE_BODY ((size_t)6291556)
+#define MAX_RUNTIME_HEAD ((size_t)1 << 20)
+
+enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_COPY_SELF };
+
+/* Strings are owned; NULL = unset. */
+struct config {
+	enum config_action action;
+
+	char *function_name;
+	bool name_was_set; /* by AWS_LAMBDA_FUNCTION_NAME: then other names are unknown */
+	char *version;
+	char *handler; /* NULL = none */
+	char *region;
+	char *account_id;
+	int64_t timeout_us;
+	int64_t init_timeout_us;
+	int64_t idle_timeout_us;
+	uint64_t memory_mb;
+	uint64_t max_concurrency;
+	uint64_t max_pending;
+	uint64_t managed_concurrency; /* AWS_LAMBDA_MAX_CONCURRENCY; 0 = unset */
+
+	char *invoke_host;
+	uint64_t invoke_port;
+	char *runtime_host;
+	uint64_t runtime_port;
+	char *cors_allow_origin;
+	bool openfaas;
+	uint64_t ready_fd; /* 0 = unset */
+
+	enum log_level log_level;
+	bool json;       /* the daemon's log and the reports */
+	bool log_json;   /* AWS_LAMBDA_LOG_FORMAT */
+	bool structured; /* USE_STRUCTURED_LOGGING */
+	bool print_reports;
+	bool init_caching;
+
+	char **command;    /* NULL terminated; borrowed words in an owned array */
+	const char *cwd;   /* working directory of the command; NULL = ours */
+};
+
+/* 0, or -1 with the reason. cfg is zeroed first and can be finished in either case. */
+int config_load(struct config *cfg, int argc, char **argv, struct err *err) MUST_CHECK;
+void config_fini(struct config *cfg);
+
+/* Is this variable the daemon's own and not Lambda's, so that no child may see it? name_len: up to the '='. */
+bool config_is_private(const char *name, size_t name_len);
+
+/* The table as text: name, default, meaning; for --help. */
+void config_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes and replies of the Invoke API. */
+#include "edge/invoke_api.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/blob.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/dispatch.h"
+#include "edge/config.h"
+#include "edge/invoke_request.h"
+#include "edge/metrics.h"
+#include "io/httpd.h"
+#include "io/route.h"
+#include "loop/loop.h"
+
+/* Descriptors that the rest of the daemon needs: a handful, and per runtime its pipes, listener and connections. */
+static const uint64_t reserved_fds = 64;
+static const uint64_t fds_per_runtime = 8;
+static const size_t max_head = 64 * 1024;
+
+struct invoke_api {
+	struct loop *loop;
+	const struct config *cfg;
+	struct dispatch *dispatch;
+	struct httpd *server;
+	struct httpd_listener *listener;
+};
+
+/* A caller that waits for its invocation. */
+struct caller {
+	struct invocation inv;
+	struct invoke_api *api;
+	struct httpd_req *req;
+	bool cross_origin; /* from a web page that is allowed to */
+};
+
+#define HEADERS_MAX 12
+
+/* Headers of one reply; the CORS ones come with it. */
+struct reply {
+	struct httpd_header headers[HEADERS_MAX];
+	size_t count;
+};
+
+static void add_header(struct reply *r, const char *name, const char *value)
+{
+	if (value != NULL && r->count < HEADERS_MAX) {
+		r->headers[r->count].name = name;
+		r->headers[r->count++].value = value;
+	}
+}
+
+static void add_cors(const struct invoke_api *api, struct reply *r, bool cross_origin)
+{
+	if (!cross_origin) {
+		return;
+	}
+	add_header(r, "Access-Control-Allow-Origin", api->cfg->cors_allow_origin);
+	add_header(r, "Access-Control-Expose-Headers",
+		   "X-Amz-Function-Error, X-Amz-Executed-Version, X-Amz-Log-Result, x-amzn-RequestId, x-amzn-ErrorType");
+	add_header(r, "Vary", "Origin");
+}
+
+static void send_reply(struct httpd_req *req, int status, const struct reply *r, struct blob *body)
+{
+	/* A caller that has gone in the meantime has nothing more to be told. */
+	(void)httpd_reply(req, status, r->headers, r->count, body);
+}
+
+static void reply_error(const struct invoke_api *api, struct httpd_req *req, bool cross_origin, const char *id,
+			const struct invoke_error *e)
+{
+	struct reply r = { .count = 0 };
+	struct buf body = BUF_INIT;
+
+	buf_printf(&body, "{\"Type\":\"%s\",", e->status < 500 ? "User" : "Service");
+	if (e->reason != NULL) {
+		buf_printf(&body, "\"Reason\":\"%s\",", e->reason);
+	}
+	buf_printf(&body, "\"%s\":", e->capital ? "Message" : "message");
+	text_json_string(&body, e->text, strlen(e->text));
+	buf_putc(&body, '}');
+	add_header(&r, "Content-Type", "application/json");
+	add_header(&r, "x-amzn-ErrorType", e->type);
+	add_header(&r, "x-amzn-RequestId", id);
+	add_header(&r, "Retry-After", e->status == 429 ? "1" : NULL);
+	add_cors(api, &r, cross_origin);
+	send_reply(req, e->status, &r, buf_to_blob(&body));
+}
+
+/* --- invocations --- */
+
+static void reply_outcome(const struct caller *c, const struct outcome *out)
+{
+	const struct event *ev = c->inv.event;
+	struct reply r = { .count = 0 };
+	struct buf tail = BUF_INIT;
+
+	add_header(&r, "Content-Type", out->content_type != NULL ? out->content_type : "application/json");
+	add_header(&r, "x-amzn-RequestId", ev->id);
+	add_header(&r, "X-Amz-Executed-Version", c->api->cfg->version);
+	add_header(&r, "X-Amzn-Trace-Id", ev->trace_id);
+	add_header(&r, "X-Amz-Function-Error", outcome_is_function_error(out->kind) ? "Unhandled" : NULL);
+	if (out->log_tail != NULL) {
+		text_base64(&tail, out->log_tail->data, out->log_tail->len);
+		add_header(&r, "X-Amz-Log-Result", tail.data);
+	}
+	add_cors(c->api, &r, c->cross_origin);
+	send_reply(c->req, 200, &r, blob_ref(out->body));
+	buf_fini(&tail);
+}
+
+static void reply_refused(const struct caller *c, enum outcome_kind kind)
+{
+	struct invoke_error e;
+
+	if (kind == OUTCOME_THROTTLED) {
+		invoke_error_set(&e, 429, "TooManyRequestsException", false, "Rate Exceeded.");
+		e.reason = "ConcurrentInvocationLimitExceeded";
+	} else {
+		invoke_error_set(&e, 500, "ServiceException", true, "The daemon is shutting down.");
+	}
+	reply_error(c->api, c->req, c->cross_origin, c->inv.event->id, &e);
+}
+
+static void on_done(struct invocation *inv, const struct outcome *out)
+{
+	struct caller *c = container_of(inv, struct caller, inv);
+
+	if (out->kind == OUTCOME_THROTTLED || out->kind == OUTCOME_SHUTDOWN) {
+		reply_refused(c, out->kind);
+	} else {
+		reply_outcome(c, out);
+	}
+	invocation_fini(inv);
+	free(c);
+}
+
+static const struct invocation_ops caller_ops = { .done = on_done };
+
+static void on_caller_gone(void *owner)
+{
+	struct caller *c = owner;
+
+	dispatch_cancel(c->api->dispatch, &c->inv, loop_now_us(c->api->loop));
+	invocation_fini(&c->inv);
+	free(c);
+}
+
+static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const char *name, size_t name_len)
+{
+	struct invoke_request ir;
+	struct invoke_error e;
+	struct caller *c;
+
+	if (invoke_request_read(api->cfg, req, name, name_len, &ir, &e) != 0) {
+		char id[UUID_LEN];
+
+		text_uuid(id);
+		reply_error(api, req, cross_origin, id, &e);
+		return;
+	}
+	if (ir.dry_run) {
+		struct reply r = { .count = 0 };
+
+		add_header(&r, "x-amzn-RequestId", ir.event->id);
+		add_header(&r, "X-Amz-Executed-Version", api->cfg->version);
+		add_cors(api, &r, cross_origin);
+		send_reply(req, 204, &r, NULL);
+		event_unref(ir.event);
+		return;
+	}
+	c = xcalloc(1, sizeof(*c));
+	c->api = api;
+	c->req = req;
+	c->cross_origin = cross_origin;
+	invocation_init(&c->inv, &caller_ops, ir.event);
+	httpd_req_own(req, c, on_caller_gone);
+	dispatch_submit(api->dispatch, &c->inv, loop_now_us(api->loop));
+}
+
+/* --- the rest --- */
+
+static void reply_text(struct httpd_req *req, int status, const char *type, struct blob *body)
+{
+	struct reply r = { .count = 0 };
+
+	add_header(&r, "Content-Type", type);
+	send_reply(req, status, &r, body);
+}
+
+static void reply_ready(const struct invoke_api *api, struct httpd_req *req)
+{
+	bool ready = dispatch_can_work(api->dispatch);
+
+	reply_text(req, ready ? 200 : 503, "text/plain", blob_static(ready ? "OK" : "not ready"));
+}
+
+static void reply_metrics(const struct invoke_api *api, struct httpd_req *req)
+{
+	struct buf text = BUF_INIT;
+
+	metrics_render(api->dispatch, &text);
+	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_to_blob(&text));
+}
+
+/* A web page that the reader has open must not be able to run functions on the reader's machine. Browsers send Origin
+ * with every cross-origin request and with every POST. */
+static bool origin_is_allowed(const struct invoke_api *api, const char *origin)
+{
+	const char *allowed = api->cfg->cors_allow_origin;
+
+	return allowed != NULL && (strcmp(allowed, "*") == 0 || strcmp(allowed, origin) == 0);
+}
+
+static void reply_preflight(const struct invoke_api *api, struct httpd_req *req)
+{
+	struct reply r = { .count = 0 };
+
+	add_cors(api, &r, true);
+	add_header(&r, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
+	add_header(&r, "Access-Control-Allow-Headers", httpd_req_header(req, "Access-Control-Request-Headers"));
+	add_header(&r, "Access-Control-Max-Age", "600");
+	send_reply(req, 204, &r, NULL);
+}
+
+/* true: the request was answered. */
+static bool handle_origin(struct invoke_api *api, struct httpd_req *req, bool *cross_origin)
+{
+	const char *origin = httpd_req_header(req, "Origin");
+
+	*cross_origin = origin != NULL;
+	if (origin == NULL) {
+		return false;
+	}
+	if (!origin_is_allowed(api, origin)) {
+		struct invoke_error e;
+
+		invoke_error_set(&e, 403, "AccessDeniedException", true,
+				 "Origin %.128s is not allowed; CORS_ALLOW_ORIGIN names the one that is.", origin);
+		reply_error(api, req, false, NULL, &e);
+		return true;
+	}
+	if (strcmp(httpd_req_method(req), "OPTIONS") == 0) {
+		reply_preflight(api, req);
+		return true;
+	}
+	return false;
+}
+
+enum { INVOKE, HEALTH, READY, METRICS, OPENFAAS };
+
+static const struct route routes[] = {
+	{ "POST", "/2015-03-31/functions/{name}/invocations", INVOKE },
+	{ "GET", "/_/health", HEALTH },
+	{ "GET", "/_/ready", READY },
+	{ "GET", "/metrics", METRICS },
+	{ "POST", "/", OPENFAAS }, // last: left out unless ENABLE_OPENFAAS
+};
+
+static void reply_no_route(struct httpd_req *req, const struct route_match *m)
+{
+	struct reply r = { .count = 0 };
+
+	if (m->result == ROUTE_WRONG_METHOD) {
+		add_header(&r, "Allow", m->allow);
+		send_reply(req, 405, &r, NULL);
+	} else {
+		reply_text(req, 404, "text/plain; charset=utf-8", blob_static("404 page not found\n"));
+	}
+}
+
+static void on_request(void *ctx, struct httpd_req *req)
+{
+	struct invoke_api *api = ctx;
+	size_t count = countof(routes) - (api->cfg->openfaas ? 0 : 1);
+	struct route_match m;
+	bool cross_origin;
+
+	if (handle_origin(api, req, &cross_origin)) {
+		return;
+	}
+	route_find(routes, count, httpd_req_method(req), httpd_req_path(req), &m);
+	if (m.result != ROUTE_FOUND) {
+		reply_no_route(req, &m);
+	} else if (m.id == INVOKE) {
+		invoke(api, req, cross_origin, m.capture[0].ptr, m.capture[0].len);
+	} else if (m.id == OPENFAAS) {
+		invoke(api, req, cross_origin, NULL, 0);
+	} else if (m.id == READY) {
+		reply_ready(api, req);
+	} else if (m.id == METRICS) {
+		reply_metrics(api, req);
+	} else {
+		reply_text(req, 200, "text/plain", blob_static("OK"));
+	}
+}
+
+static unsigned max_connections(const struct config *cfg)
+{
+	uint64_t reserved = reserved_fds + fds_per_runtime * cfg->max_concurrency;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+		return 100000;
+	}
+	return limit.rlim_cur > reserved * 2 ? (unsigned)(limit.rlim_cur - reserved) : (unsigned)(limit.rlim_cur / 2);
+}
+
+struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, struct dispatch *d, struct err *err)
+{
+	struct invoke_api *api = xcalloc(1, sizeof(*api));
+	const struct httpd_opts opts = {
+		.max_head = max_head,
+		.max_body = MAX_REQUEST_BODY,
+		.max_conns = max_connections(cfg),
+		.on_request = on_request,
+		.ctx = api,
+	};
+
+	api->loop = loop;
+	api->cfg = cfg;
+	api->dispatch = d;
+	api->server = httpd_mhd_new(loop, &opts);
+	if (api->server == NULL) {
+		err_set(err, 1, "the HTTP server of the Invoke API could not be started");
+		free(api);
+		return NULL;
+	}
+	api->listener = httpd_listen(api->server, cfg->invoke_host, (uint16_t)cfg->invoke_port, NULL, err);
+	if (api->listener == NULL) {
+		invoke_api_free(api);
+		return NULL;
+	}
+	return api;
+}
+
+void invoke_api_free(struct invoke_api *api)
+{
+	if (api != NULL) {
+		httpd_free(api->server);
+		free(api);
+	}
+}
+
+uint16_t invoke_api_port(const struct invoke_api *api)
+{
+	return httpd_listener_port(api->listener);
+}
+
+void invoke_api_quiesce(struct invoke_api *api)
+{
+	httpd_quiesce(api->server);
+}
+
+unsigned invoke_api_busy(const struct invoke_api *api)
+{
+	return httpd_busy(api->server);
+}

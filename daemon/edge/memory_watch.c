@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Peak memory of runtimes. */
+#include "edge/memory_watch.h"
+
+#include "edge/supervisor.h"
+
+static const int64_t long_us = 2 * 1000;
+static const int64_t interval_us = 100 * 1000;
+
+void memory_watch_reset(struct host *h)
+{
+	h->peak_bytes = 0;
+	h->measured_us = 0;
+}
+
+void memory_watch_sample(struct host *h, int64_t now_us)
+{
+	uint64_t rss = 0;
+	uint64_t hwm = 0;
+
+	child_memory(&h->child, &rss, &hwm);
+	if (rss > h->peak_bytes) {
+		h->peak_bytes = rss;
+	}
+	if (hwm > h->peak_bytes) {
+		h->peak_bytes = hwm;
+	}
+	h->measured_us = now_us;
+}
+
+uint64_t memory_watch_finish(struct host *h, int64_t duration_us, int64_t now_us)
+{
+	if (duration_us >= long_us || now_us - h->measured_us >= interval_us) {
+		memory_watch_sample(h, now_us);
+	}
+	return h->peak_bytes;
+}

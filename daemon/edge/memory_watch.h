@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Max Memory Used: the peak of what a runtime's process tree had resident. Reading /proc costs tens of microseconds, so
+ * it is done when an invocation was long enough for that not to matter, and at most every so often otherwise.
+ */
+#ifndef EDGE_MEMORY_WATCH_H
+#define EDGE_MEMORY_WATCH_H
+
+#include <stdint.h>
+
+struct host;
+
+void memory_watch_reset(struct host *h); /* a new process */
+/* At the end of an invocation that took duration_us. Returns the peak so far, in bytes. */
+uint64_t memory_watch_finish(struct host *h, int64_t duration_us, int64_t now_us);
+/* While an invocation runs: catches what children of the runtime use that are gone by its end. */
+void memory_watch_sample(struct host *h, int64_t now_us);
+
+#endif

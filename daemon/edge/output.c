@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pipes of a runtime's output, lines and frames. */
+#include "edge/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/blob.h"
+#include "core/log_frame.h"
+#include "io/sink.h"
+
+/* AWS cuts a log event at 256 KiB; a line that never ends must not take memory without bound. */
+static const size_t line_max = 256 * 1024;
+static const size_t tail_bytes = 4096;
+
+static void emit(struct output *o, const char *line, size_t len)
+{
+	sink_write(o->sink, line, len);
+	output_tail_add(o, line, len);
+}
+
+static void emit_line(struct output *o, const char *line, size_t len)
+{
+	emit(o, line, len);
+	if (len == 0 || line[len - 1] != '\n') {
+		emit(o, "\n", 1);
+	}
+}
+
+/* Emits every complete line; what is begun stays in p->partial. */
+static void take_lines(struct output_pipe *p)
+{
+	const char *start = p->partial.data;
+	const char *end = start + p->partial.len;
+	const char *last = p->partial.len > 0 ? memrchr(start, '\n', p->partial.len) : NULL;
+
+	if (last != NULL) {
+		emit(p->home, start, (size_t)(last + 1 - start));
+		start = last + 1;
+	}
+	if ((size_t)(end - start) >= line_max) {
+		emit_line(p->home, start, (size_t)(end - start));
+		start = end;
+	}
+	buf_consume(&p->partial, p->partial.len - (size_t)(end - start));
+}
+
+static void take_frames(struct output_pipe *p)
+{
+	size_t done = 0;
+	struct log_frame f;
+	enum log_frame_result r = LOG_FRAME_MORE;
+
+	while (done < p->partial.len) {
+		r = log_frame_decode(p->partial.data + done, p->partial.len - done, &f);
+		if (r != LOG_FRAME_OK) {
+			break;
+		}
+		emit_line(p->home, f.message, f.len);
+		done += f.consumed;
+	}
+	buf_consume(&p->partial, done);
+	if (r == LOG_FRAME_BAD) {
+		/* Something else writes to the descriptor: show it rather than lose it. */
+		take_lines(p);
+	}
+}
+
+static void close_pipe(struct output_pipe *p)
+{
+	if (p->fd < 0) {
+		return;
+	}
+	if (p->partial.len > 0) {
+		emit_line(p->home, p->partial.data, p->partial.len);
+	}
+	buf_fini(&p->partial);
+	loop_fd_del(p->home->loop, &p->source);
+	close(p->fd);
+	p->fd = -1;
+}
+
+/* One read. false: nothing is there now. */
+static bool read_some(struct output_pipe *p)
+{
+	static const size_t step = 16 * 1024;
+	char *room = buf_room(&p->partial, step);
+	ssize_t n = read(p->fd, room, step);
+
+	if (n < 0) {
+		return errno == EINTR;
+	}
+	if (n == 0) {
+		close_pipe(p);
+		return false;
+	}
+	buf_added(&p->partial, (size_t)n);
+	if (p->frames) {
+		take_frames(p);
+	} else {
+		take_lines(p);
+	}
+	return true;
+}
+
+static void on_readable(void *ctx, uint32_t events)
+{
+	struct output_pipe *p = ctx;
+
+	(void)events;
+	if (sink_full(p->home->sink)) {
+		output_pause(p->home, true);
+		return;
+	}
+	(void)read_some(p);
+}
+
+void output_init(struct output *o, struct loop *loop, struct sink *sink)
+{
+	o->loop = loop;
+	o->sink = sink;
+	o->tail_on = false;
+	buf_init(&o->tail, 0);
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		struct output_pipe *p = &o->pipes[i];
+
+		p->home = o;
+		p->fd = -1;
+		p->frames = i == OUTPUT_FRAMES;
+		buf_init(&p->partial, 0);
+		loop_fd_init(&p->source, on_readable, p);
+	}
+}
+
+static int open_pipe(struct output_pipe *p, int *child_end)
+{
+	int fds[2];
+	int r;
+
+	if (pipe2(fds, O_CLOEXEC) != 0) {
+		return -errno;
+	}
+	p->fd = fds[0];
+	*child_end = fds[1];
+	/* Only our end: the flag belongs to the open file description, and runtimes expect blocking writes. */
+	fcntl(p->fd, F_SETFL, O_NONBLOCK);
+	r = loop_fd_add(p->home->loop, &p->source, p->fd, EPOLLIN);
+	return r;
+}
+
+int output_open(struct output *o, int child_ends[OUTPUT_STREAMS])
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		child_ends[i] = -1;
+	}
+	for (unsigned i = 0; i < OUTPUT_STREAMS && r == 0; i++) {
+		r = open_pipe(&o->pipes[i], &child_ends[i]);
+	}
+	if (r != 0) {
+		output_close(o);
+	}
+	return r;
+}
+
+void output_collect(struct output *o)
+{
+	struct pollfd fds[OUTPUT_STREAMS];
+
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		fds[i].fd = o->pipes[i].fd;
+		fds[i].events = POLLIN;
+		fds[i].revents = 0;
+	}
+	/* One call for the usual case that nothing was written. */
+	if (poll(fds, OUTPUT_STREAMS, 0) <= 0) {
+		return;
+	}
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		unsigned reads = 64; /* a runtime that never stops writing must not keep the loop */
+
+		while (fds[i].revents != 0 && o->pipes[i].fd >= 0 && reads-- > 0 && !sink_full(o->sink) &&
+		       read_some(&o->pipes[i])) {
+		}
+	}
+}
+
+void output_close(struct output *o)
+{
+	output_collect(o);
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		close_pipe(&o->pipes[i]);
+	}
+}
+
+void output_pause(struct output *o, bool pause)
+{
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		if (o->pipes[i].fd >= 0) {
+			loop_fd_mod(o->loop, &o->pipes[i].source, pause ? 0 : EPOLLIN);
+		}
+	}
+}
+
+void output_tail_start(struct output *o)
+{
+	buf_clear(&o->tail);
+	o->tail_on = true;
+}
+
+void output_tail_add(struct output *o, const char *data, size_t len)
+{
+	if (!o->tail_on) {
+		return;
+	}
+	buf_append(&o->tail, data, len);
+	if (o->tail.len > 16 * tail_bytes) {
+		buf_consume(&o->tail, o->tail.len - tail_bytes);
+	}
+}
+
+struct blob *output_tail_take(struct output *o)
+{
+	struct blob *taken;
+
+	if (!o->tail_on) {
+		return NULL;
+	}
+	o->tail_on = false;
+	if (o->tail.len > tail_bytes) {
+		buf_consume(&o->tail, o->tail.len - tail_bytes);
+	}
+	taken = buf_to_blob(&o->tail);
+	return taken;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one runtime's processes write: stdout, stderr and the telemetry log descriptor. Lines are passed to the sink whole,
+ * so that the output of several runtimes never mixes inside a line. Only '\n' ends a line: runtime clients write '\r'
+ * inside one log event on purpose.
+ */
+#ifndef EDGE_OUTPUT_H
+#define EDGE_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "loop/loop.h"
+
+struct sink;
+
+enum output_stream { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_FRAMES, OUTPUT_STREAMS };
+
+struct output {
+	/* private */
+	struct loop *loop;
+	struct sink *sink;
+	struct buf tail; /* log text of the current invocation, when its caller asked for it */
+	bool tail_on;
+	struct output_pipe {
+		struct output *home;
+		struct loop_fd source;
+		int fd; /* read end; -1 = closed */
+		bool frames;
+		struct buf partial; /* begun line or frame */
+	} pipes[OUTPUT_STREAMS];
+};
+
+void output_init(struct output *o, struct loop *loop, struct sink *sink);
+/* Makes the pipes and reads them from now on. child_ends are the caller's to close, after the spawn. 0 or -errno. */
+int output_open(struct output *o, int child_ends[OUTPUT_STREAMS]) MUST_CHECK;
+/* Reads whatever has been written so far. */
+void output_collect(struct output *o);
+/* As above, then closes the pipes; a line that was begun is ended. */
+void output_close(struct output *o);
+void output_pause(struct output *o, bool pause); /* the sink is full / has space */
+
+/* The log tail: from start on every line is kept as well, the last 4 KB of it at least. */
+void output_tail_start(struct output *o);
+void output_tail_add(struct output *o, const char *data, size_t len);
+/* The last 4 KB, NULL if it was not started. */
+struct blob *output_tail_take(struct output *o) MUST_CHECK;
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes, statuses and bodies of the Runtime API. */
+#include "edge/runtime_api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/dispatch.h"
+#include "edge/config.h"
+#include "edge/supervisor.h"
+#include "io/httpd.h"
+#include "io/json.h"
+#include "io/route.h"
+
+struct runtime_api {
+	struct loop *loop;
+	struct httpd *server;
+	struct dispatch *dispatch;
+};
+
+/* A parked /next. */
+struct waiter {
+	struct poll poll;
+	struct runtime_api *api;
+	struct instance *inst;
+	struct httpd_req *req;
+};
+
+struct call {
+	struct runtime_api *api;
+	struct httpd_req *req;
+	struct instance *inst;
+	const char *id; /* of .../invocation/{id}/..., else NULL */
+};
+
+#define JSON_TYPE "application/json"
+#define OCTETS_TYPE "application/octet-stream"
+#define CAUSE_TYPE "application/vnd.aws.lambda.error.cause+json"
+
+static void reply_text(struct httpd_req *req, int status, const char *type, const char *body)
+{
+	const struct httpd_header headers[] = { { "Content-Type", type } };
+
+	httpd_reply(req, status, headers, countof(headers), blob_static(body));
+}
+
+static void reply_accepted(struct httpd_req *req)
+{
+	reply_text(req, 202, JSON_TYPE, "{\"status\":\"OK\"}\n");
+}
+
+static void reply_error(struct httpd_req *req, int status, const char *type, const char *message)
+{
+	const struct httpd_header headers[] = { { "Content-Type", JSON_TYPE } };
+	struct buf out = BUF_INIT;
+
+	buf_puts(&out, "{\"errorMessage\":");
+	text_json_string(&out, message, strlen(message));
+	buf_printf(&out, ",\"errorType\":\"%s\"}\n", type);
+	httpd_reply(req, status, headers, countof(headers), buf_to_blob(&out));
+}
+
+static void reply_bad_state(const struct call *c, const char *to)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "State transition from %s to %s failed for runtime. Error: State transition is not allowed",
+		 rt_state_name(c->inst->rt), to);
+	reply_error(c->req, 403, "InvalidStateTransition", text);
+}
+
+static void reply_verdict(const struct call *c, enum rt_verdict verdict, const char *to)
+{
+	if (verdict == RT_OK) {
+		reply_accepted(c->req);
+	} else if (verdict == RT_INVALID_ID) {
+		reply_error(c->req, 400, "InvalidRequestID", "Invalid request ID");
+	} else {
+		reply_bad_state(c, to);
+	}
+}
+
+/* --- next --- */
+
+static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
+{
+	struct waiter *w = container_of(p, struct waiter, poll);
+	char deadline_ms[24];
+	const struct httpd_header headers[] = {
+		{ "Content-Type", ev->content_type != NULL ? ev->content_type : JSON_TYPE },
+		{ "Lambda-Runtime-Aws-Request-Id", ev->id },
+		{ "Lambda-Runtime-Deadline-Ms", deadline_ms },
+		{ "Lambda-Runtime-Invoked-Function-Arn", ev->arn },
+		{ "Lambda-Runtime-Trace-Id", ev->trace_id },
+		{ "Lambda-Runtime-Client-Context", ev->client_context },
+		{ "Lambda-Runtime-Cognito-Identity", ev->cognito_identity },
+		{ "Lambda-Runtime-Aws-Tenant-Id", ev->tenant_id },
+	};
+	struct httpd_req *req = w->req;
+	int64_t left_ms = (deadline_us - loop_now_us(w->api->loop)) / 1000;
+	int r;
+
+	snprintf(deadline_ms, sizeof(deadline_ms), "%lld", (long long)(clock_wall_ms() + left_ms));
+	free(w);
+	/* A peer that hung up after the loop last looked would swallow the event. */
+	if (!httpd_req_alive(req)) {
+		httpd_reply(req, 200, NULL, 0, NULL);
+		return -1;
+	}
+	r = httpd_reply(req, 200, headers, countof(headers), blob_ref(ev->body));
+	return r;
+}
+
+static const struct poll_ops waiter_ops = { .deliver = on_deliver };
+
+static void on_waiter_gone(void *owner)
+{
+	struct waiter *w = owner;
+
+	dispatch_poll_gone(w->api->dispatch, w->inst, &w->poll, loop_now_us(w->api->loop));
+	free(w);
+}
+
+static void on_next(const struct call *c)
+{
+	struct waiter *w = xcalloc(1, sizeof(*w));
+
+	w->poll.ops = &waiter_ops;
+	w->api = c->api;
+	w->inst = c->inst;
+	w->req = c->req;
+	httpd_req_own(c->req, w, on_waiter_gone);
+	if (dispatch_poll(c->api->dispatch, c->inst, &w->poll, loop_now_us(c->api->loop)) != RT_OK) {
+		reply_bad_state(c, "Ready");
+		free(w);
+	}
+}
+
+/* --- response and error --- */
+
+/* A streamed response that failed on the way tells so in its trailers. */
+static bool trailer_error(const struct call *c, struct answer *a, struct buf *document)
+{
+	const char *type = httpd_req_trailer(c->req, "Lambda-Runtime-Function-Error-Type");
+	const char *body = httpd_req_trailer(c->req, "Lambda-Runtime-Function-Error-Body");
+
+	if (type == NULL || *type == '\0') {
+		return false;
+	}
+	a->kind = OUTCOME_ERROR;
+	a->content_type = JSON_TYPE;
+	if (body == NULL || !text_unbase64(document, body, strlen(body))) {
+		buf_puts(document, body != NULL ? body : "");
+	}
+	return true;
+}
+
+static void answer(const struct call *c, const struct answer *a, const char *to)
+{
+	int64_t now = loop_now_us(c->api->loop);
+
+	if (a->kind == OUTCOME_TOO_LARGE) {
+		enum rt_verdict verdict = dispatch_answer(c->api->dispatch, c->inst, c->id, a, now);
+		char text[80];
+
+		if (verdict != RT_OK) {
+			reply_verdict(c, verdict, to);
+			return;
+		}
+		snprintf(text, sizeof(text), "Exceeded maximum allowed payload size (%zu bytes).", MAX_RESPONSE_BODY);
+		reply_error(c->req, 413, "RequestEntityTooLarge", text);
+		return;
+	}
+	reply_verdict(c, dispatch_answer(c->api->dispatch, c->inst, c->id, a, now), to);
+}
+
+/* true: the call was answered, because it cannot be taken at all. */
+static bool refuse_early(const struct call *c, const char *to)
+{
+	enum rt_verdict verdict = dispatch_may_answer(c->inst, c->id);
+
+	if (verdict != RT_OK) {
+		reply_verdict(c, verdict, to);
+		return true;
+	}
+	if (httpd_req_body_state(c->req) == HTTPD_BODY_TRUNCATED) {
+		/* The invocation stays open: the runtime may try again, and if it is dead its exit says more. */
+		reply_error(c->req, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
+		return true;
+	}
+	return false;
+}
+
+static void on_response(const struct call *c)
+{
+	const char *mode = httpd_req_header(c->req, "Lambda-Runtime-Function-Response-Mode");
+	const char *type = httpd_req_header(c->req, "Content-Type");
+	struct answer a = {
+		.kind = OUTCOME_RESPONSE,
+		.content_type = type != NULL ? type : OCTETS_TYPE,
+		.size = httpd_req_body_len(c->req),
+	};
+	struct buf document = BUF_INIT;
+	char error_type[80];
+
+	if (refuse_early(c, "InvocationResponse")) {
+		return;
+	}
+	if (mode != NULL && strcmp(mode, "streaming") != 0) {
+		a.kind = OUTCOME_INVALID;
+		a.error_type = FAULT_INVALID_MODE;
+		a.error_text = "Invalid function response mode";
+		(void)!dispatch_answer(c->api->dispatch, c->inst, c->id, &a, loop_now_us(c->api->loop));
+		reply_error(c->req, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
+		return;
+	}
+	if (httpd_req_body_state(c->req) == HTTPD_BODY_TOO_LARGE) {
+		a.kind = OUTCOME_TOO_LARGE;
+	}
+	if (trailer_error(c, &a, &document)) {
+		fault_normalise_type(httpd_req_trailer(c->req, "Lambda-Runtime-Function-Error-Type"), error_type,
+				     sizeof(error_type));
+		a.error_type = error_type;
+		a.body = buf_to_blob(&document);
+	} else {
+		a.body = httpd_req_take_body(c->req);
+	}
+	answer(c, &a, "InvocationResponse");
+	blob_unref(a.body);
+}
+
+/* The document of an /error call as the caller will see it. One reference; *type is set to what it is. */
+static struct blob *error_document(const struct call *c, const char **type)
+{
+	struct blob *body = httpd_req_take_body(c->req);
+	struct blob *shown;
+
+	*type = httpd_req_header(c->req, "Content-Type");
+	if (*type == NULL) {
+		*type = OCTETS_TYPE;
+	}
+	if (strcmp(*type, CAUSE_TYPE) != 0) {
+		return body;
+	}
+	shown = json_without_error_cause(body->data, body->len);
+	blob_unref(body);
+	*type = shown != NULL ? JSON_TYPE : OCTETS_TYPE;
+	return shown != NULL ? shown : blob_static("\"Invalid error body\"");
+}
+
+static void on_error(const struct call *c)
+{
+	char error_type[80];
+	struct answer a = { .kind = OUTCOME_ERROR, .size = httpd_req_body_len(c->req), .error_type = error_type };
+
+	if (refuse_early(c, "InvocationErrorResponse")) {
+		return;
+	}
+	fault_normalise_type(httpd_req_header(c->req, "Lambda-Runtime-Function-Error-Type"), error_type,
+			     sizeof(error_type));
+	if (httpd_req_body_state(c->req) == HTTPD_BODY_TOO_LARGE) {
+		a.kind = OUTCOME_TOO_LARGE;
+	}
+	a.body = error_document(c, &a.content_type);
+	answer(c, &a, "InvocationErrorResponse");
+	blob_unref(a.body);
+}
+
+static void on_init_error(const struct call *c)
+{
+	struct blob *body = httpd_req_take_body(c->req);
+	const char *type = json_text_is_valid(body->data, body->len) ? JSON_TYPE : OCTETS_TYPE;
+	char error_type[80];
+	enum rt_verdict verdict;
+
+	fault_normalise_type(httpd_req_header(c->req, "Lambda-Runtime-Function-Error-Type"), error_type,
+			     sizeof(error_type));
+	verdict = dispatch_init_error(c->api->dispatch, c->inst, body, type, error_type, loop_now_us(c->api->loop));
+	blob_unref(body);
+	reply_verdict(c, verdict, "InitError");
+}
+
+static void on_ping(const struct call *c)
+{
+	reply_text(c->req, 200, "text/plain; charset=utf-8", "pong");
+}
+
+/* --- routing --- */
+
+enum { PING, NEXT, RESPONSE, ERROR, INIT_ERROR };
+
+static const struct route routes[] = {
+	{ "GET", "/2018-06-01/runtime/invocation/next", NEXT },
+	{ "POST", "/2018-06-01/runtime/invocation/{id}/response", RESPONSE },
+	{ "POST", "/2018-06-01/runtime/invocation/{id}/error", ERROR },
+	{ "POST", "/2018-06-01/runtime/init/error", INIT_ERROR },
+	{ "GET", "/2018-06-01/ping", PING },
+};
+
+static void (*const handlers[])(const struct call *c) = {
+	[PING] = on_ping,   [NEXT] = on_next,		  [RESPONSE] = on_response,
+	[ERROR] = on_error, [INIT_ERROR] = on_init_error,
+};
+
+static void reply_no_route(struct httpd_req *req, const struct route_match *m)
+{
+	const struct httpd_header allow[] = { { "Allow", m->allow } };
+	const struct httpd_header headers[] = {
+		{ "Content-Type", "text/plain; charset=utf-8" },
+		{ "X-Content-Type-Options", "nosniff" },
+	};
+
+	if (m->result == ROUTE_WRONG_METHOD) {
+		httpd_reply(req, 405, allow, countof(allow), NULL);
+	} else {
+		httpd_reply(req, 404, headers, countof(headers), blob_static("404 page not found\n"));
+	}
+}
+
+static void on_request(void *ctx, struct httpd_req *req)
+{
+	struct runtime_api *api = ctx;
+	struct host *h = httpd_req_tag(req);
+	struct call c = { .api = api, .req = req, .inst = h->inst };
+	struct route_match m;
+	char id[64];
+
+	route_find(routes, countof(routes), httpd_req_method(req), httpd_req_path(req), &m);
+	log_trace("runtime api pid=%d method=%s path=%s", (int)h->child.pid, httpd_req_method(req),
+		  httpd_req_path(req));
+	if (m.result != ROUTE_FOUND) {
+		reply_no_route(req, &m);
+		return;
+	}
+	if (m.captures > 0) {
+		/* Too long an id is no id of ours: cut, it does not match either. */
+		snprintf(id, sizeof(id), "%.*s", (int)(m.capture[0].len < sizeof(id) ? m.capture[0].len : sizeof(id) - 1),
+			 m.capture[0].ptr);
+		c.id = id;
+	}
+	handlers[m.id](&c);
+}
+
+struct runtime_api *runtime_api_new(struct loop *loop)
+{
+	struct runtime_api *api = xcalloc(1, sizeof(*api));
+	const struct httpd_opts opts = {
+		.max_head = MAX_RUNTIME_HEAD + 64 * 1024,
+		.max_body = MAX_RESPONSE_BODY,
+		.max_conns = 10000,
+		.on_request = on_request,
+		.ctx = api,
+	};
+
+	api->loop = loop;
+	api->server = httpd_http1_new(loop, &opts);
+	return api;
+}
+
+void runtime_api_free(struct runtime_api *api)
+{
+	if (api != NULL) {
+		httpd_free(api->server);
+		free(api);
+	}
+}
+
+struct httpd *runtime_api_server(struct runtime_api *api)
+{
+	return api->server;
+}
+
+void runtime_api_attach(struct runtime_api *api, struct dispatch *d)
+{
+	api->dispatch = d;
+}

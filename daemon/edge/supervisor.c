@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting, stopping and reporting of runtime processes. */
+#include "edge/supervisor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/blob.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/report.h"
+#include "edge/child_env.h"
+#include "edge/config.h"
+#include "edge/memory_watch.h"
+#include "io/guard.h"
+#include "io/httpd.h"
+#include "io/sink.h"
+
+/* Time between SIGTERM and SIGKILL, and for a runtime to end by itself after an init error. AWS gives 500 ms. */
+static const int64_t grace_us = 500 * 1000;
+static const int64_t sample_us = 50 * 1000;
+static const int64_t sample_max_us = 1000 * 1000;
+
+struct supervisor {
+	struct supervisor_deps deps;
+	struct dispatch *dispatch;
+	struct host *hosts; /* cfg->max_concurrency of them */
+	struct report_style style;
+	struct loop_timer tick;
+	struct loop_timer sampler; /* armed while a runtime works */
+	int64_t sample_wait_us;
+	bool ending;
+};
+
+static void set_start_fault(const struct config *cfg, int errnum, struct fault *why)
+{
+	const char *command = cfg->command[0];
+
+	if (errnum == ENOTDIR && cfg->cwd != NULL) {
+		fault_set(why, FAULT_INVALID_WORKING_DIR, "chdir %s: no such file or directory", cfg->cwd);
+	} else if (errnum == ENOENT && strchr(command, '/') == NULL) {
+		fault_set(why, FAULT_INVALID_ENTRYPOINT, "exec: \"%s\": executable file not found in $PATH", command);
+	} else {
+		char text[96];
+		const char *reason = strerror_r(errnum, text, sizeof(text));
+
+		fault_set(why, FAULT_INVALID_ENTRYPOINT, "fork/exec %s: %c%s", command,
+			  reason[0] >= 'A' && reason[0] <= 'Z' ? reason[0] + 32 : reason[0], reason + 1);
+	}
+}
+
+/* The address of a slot: the first as configured, later ones 127.0.0.2, 127.0.0.3, ... */
+static void slot_host(const struct config *cfg, unsigned slot, char *out, size_t size)
+{
+	struct in_addr addr = { htonl(INADDR_LOOPBACK + slot) };
+
+	if (slot == 0) {
+		snprintf(out, size, "%s", cfg->runtime_host);
+	} else {
+		inet_ntop(AF_INET, &addr, out, (socklen_t)size);
+	}
+}
+
+/* What a runtime has to connect to when we listen on host. */
+static const char *reachable(const char *host)
+{
+	if (strcmp(host, "0.0.0.0") == 0) {
+		return "127.0.0.1";
+	}
+	return strcmp(host, "::") == 0 ? "::1" : host;
+}
+
+static int open_listener(struct supervisor *s, struct host *h, struct err *err)
+{
+	const struct config *cfg = s->deps.cfg;
+	char host[64];
+	const char *shown;
+
+	if (h->listener != NULL) {
+		return 0;
+	}
+	slot_host(cfg, h->inst->slot, host, sizeof(host));
+	h->listener = httpd_listen(s->deps.runtime_api, host, (uint16_t)cfg->runtime_port, h, err);
+	if (h->listener == NULL && h->inst->slot > 0) {
+		h->listener = httpd_listen(s->deps.runtime_api, host, 0, h, err);
+	}
+	if (h->listener == NULL) {
+		return -1;
+	}
+	shown = reachable(host);
+	snprintf(h->api, sizeof(h->api), strchr(shown, ':') != NULL ? "[%s]:%u" : "%s:%u", shown,
+		 httpd_listener_port(h->listener));
+	guard_address(s->deps.guard, h->api);
+	return 0;
+}
+
+static int spawn(struct supervisor *s, struct host *h)
+{
+	const struct config *cfg = s->deps.cfg;
+	int ends[OUTPUT_STREAMS];
+	char **env;
+	struct child_spec spec = { .argv = cfg->command, .cwd = cfg->cwd };
+	int r = output_open(&h->output, ends);
+
+	if (r != 0) {
+		return r;
+	}
+	env = child_env_new(cfg, h->api, environ);
+	spec.envp = env;
+	spec.fds[0] = -1;
+	spec.fds[1] = ends[OUTPUT_STDOUT];
+	spec.fds[2] = ends[OUTPUT_STDERR];
+	spec.fds[3] = ends[OUTPUT_FRAMES];
+	r = child_spawn(s->deps.children, &h->child, &spec);
+	child_env_free(env);
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		close(ends[i]);
+	}
+	if (r != 0) {
+		output_close(&h->output);
+	}
+	return r;
+}
+
+static int on_start(void *ctx, struct instance *inst, struct fault *why)
+{
+	struct supervisor *s = ctx;
+	struct host *h = inst->host;
+	struct err err = ERR_INIT;
+	int r;
+
+	if (open_listener(s, h, &err) != 0) {
+		log_error("no Runtime API for another runtime: %s", err.msg);
+		fault_set(why, FAULT_SANDBOX, "no Runtime API for the runtime: %s", err.msg);
+		return -1;
+	}
+	memory_watch_reset(h);
+	r = spawn(s, h);
+	if (r != 0) {
+		set_start_fault(s->deps.cfg, -r, why);
+		log_error("runtime not started: %s", why->text);
+		return -1;
+	}
+	guard_watch(s->deps.guard, h->child.pid);
+	log_info("runtime started pid=%d api=%s", (int)h->child.pid, h->api);
+	dispatch_spawned(s->dispatch, inst, loop_now_us(s->deps.loop));
+	return 0;
+}
+
+static void on_kill_timer(void *ctx)
+{
+	struct host *h = ctx;
+
+	child_stop(&h->child, 0);
+}
+
+static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
+{
+	static const char *const reasons[] = {
+		[STOP_TIMEOUT] = "timeout",
+		[STOP_INIT_ERROR] = "init error",
+		[STOP_RETIRE] = "idle",
+		[STOP_SHUTDOWN] = "shutdown",
+	};
+	struct supervisor *s = ctx;
+	struct host *h = inst->host;
+
+	log_info("runtime stopping pid=%d reason=\"%s\"", (int)h->child.pid, reasons[why]);
+	if (why == STOP_INIT_ERROR) {
+		loop_timer_set(s->deps.loop, &h->kill_timer, loop_now_us(s->deps.loop) + grace_us);
+	} else {
+		child_stop(&h->child, why == STOP_TIMEOUT ? 0 : grace_us);
+	}
+}
+
+static void on_child_exit(struct child *c, const struct child_exit *ex)
+{
+	struct host *h = container_of(c, struct host, child);
+	struct supervisor *s = h->home;
+	struct instance *inst = h->inst;
+
+	log_info("runtime ended pid=%d %s=%d", (int)ex->pid, ex->signaled ? "signal" : "status", ex->code);
+	loop_timer_clear(s->deps.loop, &h->kill_timer);
+	guard_unwatch(s->deps.guard, ex->pid);
+	if (!s->ending) {
+		child_kill_strays(s->deps.children, "AWS_LAMBDA_RUNTIME_API", h->api);
+	}
+	/* An answer it sent right before it ended is in a socket still, and counts. */
+	httpd_listener_settle(h->listener);
+	output_close(&h->output);
+	httpd_listener_kick(h->listener);
+	dispatch_exited(s->dispatch, inst, ex->signaled, ex->code, loop_now_us(s->deps.loop));
+}
+
+static void write_lines(struct supervisor *s, struct host *h, const struct buf *lines)
+{
+	if (s->deps.cfg->print_reports) {
+		sink_write(s->deps.sink, lines->data, lines->len);
+	}
+	if (h != NULL) {
+		output_tail_add(&h->output, lines->data, lines->len);
+	}
+}
+
+static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
+{
+	struct supervisor *s = ctx;
+	struct host *h = inst->host;
+	struct buf lines = BUF_INIT;
+	char stamp[CLOCK_STAMP_LEN];
+
+	if (s->sample_wait_us == 0) {
+		s->sample_wait_us = sample_us;
+		loop_timer_set(s->deps.loop, &s->sampler, loop_now_us(s->deps.loop) + sample_us);
+	}
+	/* What it printed before belongs to the init or to the previous invocation. */
+	output_collect(&h->output);
+	if (ev->want_tail) {
+		output_tail_start(&h->output);
+	}
+	if (!s->deps.cfg->print_reports && !ev->want_tail) {
+		return;
+	}
+	report_start(&lines, &s->style, ev, clock_stamp(clock_wall_ms(), stamp));
+	write_lines(s, h, &lines);
+	buf_fini(&lines);
+}
+
+static struct blob *tail_without_runtime(const struct event *ev, struct buf *lines)
+{
+	return ev->want_tail ? blob_copy(lines->data, lines->len) : NULL;
+}
+
+static struct blob *on_finished(void *ctx, struct instance *inst, const struct report *r)
+{
+	struct supervisor *s = ctx;
+	struct host *h = inst != NULL ? inst->host : NULL;
+	struct buf lines = BUF_INIT;
+	char stamp[CLOCK_STAMP_LEN];
+	uint64_t used = 0;
+	struct blob *tail;
+
+	if (h != NULL) {
+		output_collect(&h->output);
+	}
+	if (!s->deps.cfg->print_reports && !r->event->want_tail) {
+		return NULL;
+	}
+	if (h != NULL) {
+		used = memory_watch_finish(h, r->duration_us, loop_now_us(s->deps.loop));
+	}
+	clock_stamp(clock_wall_ms(), stamp);
+	if (!r->handed) {
+		report_start(&lines, &s->style, r->event, stamp);
+	}
+	report_end(&lines, &s->style, r, used, stamp);
+	write_lines(s, h, &lines);
+	tail = h != NULL ? output_tail_take(&h->output) : tail_without_runtime(r->event, &lines);
+	buf_fini(&lines);
+	return tail;
+}
+
+static void on_rearm(void *ctx, int64_t at_us)
+{
+	struct supervisor *s = ctx;
+
+	if (at_us == INT64_MAX) {
+		loop_timer_clear(s->deps.loop, &s->tick);
+	} else {
+		loop_timer_set(s->deps.loop, &s->tick, at_us);
+	}
+}
+
+static void on_drained(void *ctx)
+{
+	struct supervisor *s = ctx;
+
+	s->deps.drained(s->deps.ctx);
+}
+
+static void on_tick(void *ctx)
+{
+	struct supervisor *s = ctx;
+
+	dispatch_tick(s->dispatch, loop_now_us(s->deps.loop));
+}
+
+/* Looks at the working runtimes soon after a hand-over and then ever less often, so that long invocations cost little
+ * and an idle daemon does not wake up at all. */
+static void on_sample(void *ctx)
+{
+	struct supervisor *s = ctx;
+	int64_t now = loop_now_us(s->deps.loop);
+	bool working = false;
+
+	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
+		struct host *h = &s->hosts[i];
+
+		if (h->inst->state == INST_BUSY && h->inst->rt == RT_RUNNING) {
+			working = true;
+			if (now - h->measured_us >= sample_us / 2) {
+				memory_watch_sample(h, now);
+			}
+		}
+	}
+	s->sample_wait_us = working ? s->sample_wait_us * 2 : 0;
+	if (s->sample_wait_us > sample_max_us) {
+		s->sample_wait_us = sample_max_us;
+	}
+	if (working) {
+		loop_timer_set(s->deps.loop, &s->sampler, now + s->sample_wait_us);
+	}
+}
+
+static const struct dispatch_ops supervisor_ops = {
+	.start = on_start,
+	.stop = on_stop,
+	.handed = on_handed,
+	.finished = on_finished,
+	.rearm = on_rearm,
+	.drained = on_drained,
+};
+
+static void host_init(struct supervisor *s, unsigned slot)
+{
+	struct host *h = &s->hosts[slot];
+
+	h->home = s;
+	h->inst = dispatch_instance(s->dispatch, slot);
+	h->inst->host = h;
+	child_init(&h->child, on_child_exit);
+	output_init(&h->output, s->deps.loop, s->deps.sink);
+	loop_timer_init(&h->kill_timer, on_kill_timer, h);
+}
+
+struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err *err)
+{
+	struct supervisor *s = xcalloc(1, sizeof(*s));
+	const struct config *cfg = deps->cfg;
+	const struct dispatch_config dc = {
+		.max_instances = (unsigned)cfg->max_concurrency,
+		.max_pending = (size_t)cfg->max_pending,
+		.max_response = MAX_RESPONSE_BODY,
+		.invoke_timeout_us = cfg->timeout_us,
+		.init_timeout_us = cfg->init_timeout_us,
+		.idle_timeout_us = cfg->idle_timeout_us,
+	};
+
+	s->deps = *deps;
+	s->style.json = cfg->json;
+	s->style.version = cfg->version;
+	s->style.memory_mb = (unsigned)cfg->memory_mb;
+	loop_timer_init(&s->tick, on_tick, s);
+	loop_timer_init(&s->sampler, on_sample, s);
+	s->dispatch = dispatch_new(&dc, &supervisor_ops, s);
+	s->hosts = xcalloc((size_t)cfg->max_concurrency, sizeof(*s->hosts));
+	for (unsigned i = 0; i < cfg->max_concurrency; i++) {
+		host_init(s, i);
+	}
+	if (open_listener(s, &s->hosts[0], err) != 0) {
+		supervisor_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void end_host(struct supervisor *s, struct host *h)
+{
+	if (h->child.pid != 0) {
+		child_stop(&h->child, 0);
+	}
+	loop_timer_clear(s->deps.loop, &h->kill_timer);
+}
+
+void supervisor_free(struct supervisor *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	s->ending = true;
+	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
+		end_host(s, &s->hosts[i]);
+	}
+	children_finish(s->deps.children);
+	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
+		output_close(&s->hosts[i].output);
+		buf_fini(&s->hosts[i].output.tail);
+	}
+	loop_timer_clear(s->deps.loop, &s->tick);
+	loop_timer_clear(s->deps.loop, &s->sampler);
+	dispatch_free(s->dispatch);
+	free(s->hosts);
+	free(s);
+}
+
+struct dispatch *supervisor_dispatch(struct supervisor *s)
+{
+	return s->dispatch;
+}
+
+const char *supervisor_runtime_address(const struct supervisor *s)
+{
+	return s->hosts[0].api;
+}
+
+void supervisor_resume_output(struct supervisor *s)
+{
+	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
+		output_pause(&s->hosts[i].output, false);
+	}
+}

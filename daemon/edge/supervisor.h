@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runtime processes: what core asks for (struct dispatch_ops) on io/child. One struct host per instance slot: its
+ * Runtime API listener, its process, its output. A slot's listener is opened when it is first needed and stays, so a
+ * restarted runtime finds the same address.
+ */
+#ifndef EDGE_SUPERVISOR_H
+#define EDGE_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "core/dispatch.h"
+#include "edge/output.h"
+#include "io/child.h"
+#include "loop/loop.h"
+
+struct config;
+struct err;
+struct guard;
+struct httpd;
+struct httpd_listener;
+struct sink;
+struct supervisor;
+
+struct host {
+	struct supervisor *home;
+	struct instance *inst;
+	struct httpd_listener *listener; /* NULL until first needed */
+	char api[64];                    /* HOST:PORT of it, as runtimes see it */
+	struct child child;
+	struct output output;
+	struct loop_timer kill_timer; /* a runtime that reported an init error is expected to end by itself */
+	uint64_t peak_bytes;          /* of this process so far */
+	int64_t measured_us;
+};
+
+struct supervisor_deps {
+	struct loop *loop;
+	struct children *children;
+	struct guard *guard; /* NULL when there is none (PID 1) */
+	struct httpd *runtime_api;
+	struct sink *sink;
+	const struct config *cfg;
+	void (*drained)(void *ctx);
+	void *ctx;
+};
+
+/* Opens the first listener. NULL with the reason in err. Borrows all of deps. */
+struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err *err) MUST_CHECK;
+/* Ends whatever still runs, at once, and waits for it. */
+void supervisor_free(struct supervisor *s);
+struct dispatch *supervisor_dispatch(struct supervisor *s);
+const char *supervisor_runtime_address(const struct supervisor *s); /* of the first runtime */
+void supervisor_resume_output(struct supervisor *s);                /* the sink has space */
+
+#endif

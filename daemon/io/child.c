@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Spawning, stopping and reaping of child processes. */
+#include "io/child.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "io/proc.h"
+
+/* AWS gives a function 1024 descriptors; the daemon has raised its own limit. */
+static const rlim_t child_descriptors = 1024;
+static const int64_t finish_us = 5 * 1000 * 1000;
+
+struct children {
+	struct loop *loop;
+	pid_t spared;
+	struct list running; // child::link
+};
+
+struct children *children_new(struct loop *loop, pid_t spared)
+{
+	struct children *cs = xcalloc(1, sizeof(*cs));
+
+	cs->loop = loop;
+	cs->spared = spared;
+	list_init(&cs->running);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+		log_warn("orphans of runtimes cannot be reaped errno=%d", errno);
+	}
+	return cs;
+}
+
+void children_free(struct children *cs)
+{
+	free(cs);
+}
+
+static void on_kill_timer(void *ctx)
+{
+	child_signal(ctx, SIGKILL);
+}
+
+void child_init(struct child *c, child_exit_fn on_exit)
+{
+	c->on_exit = on_exit;
+	c->pid = 0;
+	c->home = NULL;
+	list_init(&c->link);
+	loop_timer_init(&c->kill_timer, on_kill_timer, c);
+}
+
+/* --- spawning --- */
+
+/* 0 if path is a file that may be executed, else -errno. dir: what a relative path is relative to, or NULL. */
+static int check_executable(const char *dir, const char *path)
+{
+	auto_free char *full = dir != NULL && path[0] != '/' ? xasprintf("%s/%s", dir, path) : xstrdup(path);
+	struct stat st;
+
+	if (stat(full, &st) != 0) {
+		return -errno;
+	}
+	if (S_ISDIR(st.st_mode) || access(full, X_OK) != 0) {
+		return -EACCES;
+	}
+	return 0;
+}
+
+static const char *env_value(char *const *envp, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *envp != NULL; envp++) {
+		if (strncmp(*envp, name, len) == 0 && (*envp)[len] == '=') {
+			return *envp + len + 1;
+		}
+	}
+	return NULL;
+}
+
+/* The executable that a bare name means, in the child's PATH. -errno when there is none. */
+static int search_path(const struct child_spec *spec, char **out)
+{
+	const char *path = env_value(spec->envp, "PATH");
+	int result = -ENOENT;
+
+	for (; path != NULL && result != 0;) {
+		size_t len = strcspn(path, ":");
+		char *candidate = len > 0 ? xasprintf("%.*s/%s", (int)len, path, spec->argv[0])
+					  : xasprintf("./%s", spec->argv[0]);
+		int r = check_executable(spec->cwd, candidate);
+
+		if (r == 0) {
+			*out = candidate;
+			return 0;
+		}
+		free(candidate);
+		result = r == -EACCES ? r : result;
+		path = path[len] == ':' ? path + len + 1 : NULL;
+	}
+	return result;
+}
+
+static int find_executable(const struct child_spec *spec, char **out)
+{
+	struct stat st;
+
+	if (spec->cwd != NULL && (stat(spec->cwd, &st) != 0 || !S_ISDIR(st.st_mode))) {
+		return -ENOTDIR;
+	}
+	if (strchr(spec->argv[0], '/') == NULL) {
+		return search_path(spec, out);
+	}
+	*out = xstrdup(spec->argv[0]);
+	return check_executable(spec->cwd, *out);
+}
+
+static int set_attributes(posix_spawnattr_t *attr)
+{
+	sigset_t none;
+	sigset_t all;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_setpgroup(attr, 0);
+	posix_spawnattr_setsigmask(attr, &none);
+	posix_spawnattr_setsigdefault(attr, &all);
+	return posix_spawnattr_setflags(attr,
+					POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+/* high: our descriptors, all above those they become, so that no dup2 overwrites the source of a later one. */
+static int set_actions(posix_spawn_file_actions_t *fa, const struct child_spec *spec, const int high[4])
+{
+	int r = 0;
+
+	for (int fd = 0; fd < 3 && r == 0; fd++) {
+		r = high[fd] >= 0 ? posix_spawn_file_actions_adddup2(fa, high[fd], fd)
+				  : posix_spawn_file_actions_addopen(fa, fd, "/dev/null", O_RDWR, 0);
+	}
+	if (r == 0 && high[3] >= 0) {
+		r = posix_spawn_file_actions_adddup2(fa, high[3], 3);
+	}
+	if (r == 0) {
+		r = posix_spawn_file_actions_addclosefrom_np(fa, high[3] >= 0 ? 4 : 3);
+	}
+	if (r == 0 && spec->cwd != NULL) {
+		r = posix_spawn_file_actions_addchdir_np(fa, spec->cwd);
+	}
+	return r;
+}
+
+static int spawn(const char *path, const struct child_spec *spec, const int high[4], pid_t *pid)
+{
+	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attr;
+	int r;
+
+	posix_spawn_file_actions_init(&fa);
+	posix_spawnattr_init(&attr);
+	r = set_attributes(&attr);
+	if (r == 0) {
+		r = set_actions(&fa, spec, high);
+	}
+	if (r == 0) {
+		r = posix_spawn(pid, path, &fa, &attr, spec->argv, spec->envp);
+	}
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&fa);
+	return -r;
+}
+
+static void limit_descriptors(pid_t pid)
+{
+	struct rlimit limit;
+
+	if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) == 0 && limit.rlim_cur > child_descriptors) {
+		limit.rlim_cur = child_descriptors;
+		(void)prlimit(pid, RLIMIT_NOFILE, &limit, NULL);
+	}
+}
+
+int child_spawn(struct children *cs, struct child *c, const struct child_spec *spec)
+{
+	auto_free char *path = NULL;
+	int high[4];
+	int r = find_executable(spec, &path);
+	pid_t pid = 0;
+
+	assert(c->pid == 0);
+	if (r != 0) {
+		return r;
+	}
+	for (unsigned i = 0; i < countof(high); i++) {
+		high[i] = spec->fds[i] >= 0 ? fcntl(spec->fds[i], F_DUPFD_CLOEXEC, 10) : -1;
+		if (spec->fds[i] >= 0 && high[i] < 0) {
+			r = -errno;
+		}
+	}
+	if (r == 0) {
+		r = spawn(path, spec, high, &pid);
+	}
+	for (unsigned i = 0; i < countof(high); i++) {
+		if (high[i] >= 0) {
+			close(high[i]);
+		}
+	}
+	if (r != 0) {
+		return r;
+	}
+	limit_descriptors(pid);
+	c->pid = pid;
+	c->home = cs;
+	list_push_back(&cs->running, &c->link);
+	return 0;
+}
+
+/* --- stopping --- */
+
+void child_signal(struct child *c, int signo)
+{
+	if (c->pid > 0) {
+		kill(-c->pid, signo);
+	}
+}
+
+void child_stop(struct child *c, int64_t grace_us)
+{
+	int64_t at;
+
+	if (c->pid == 0) {
+		return;
+	}
+	if (grace_us <= 0) {
+		loop_timer_clear(c->home->loop, &c->kill_timer);
+		child_signal(c, SIGKILL);
+		return;
+	}
+	at = loop_now_us(c->home->loop) + grace_us;
+	if (c->kill_timer.slot == 0) {
+		child_signal(c, SIGTERM);
+		/* A stopped process would not see it. */
+		child_signal(c, SIGCONT);
+		loop_timer_set(c->home->loop, &c->kill_timer, at);
+	} else if (at < c->kill_timer.at_us) {
+		loop_timer_set(c->home->loop, &c->kill_timer, at);
+	}
+}
+
+/* --- reaping --- */
+
+static struct child *find_child(struct children *cs, pid_t pid)
+{
+	struct list *pos;
+
+	list_foreach(&cs->running, pos) {
+		struct child *c = container_of(pos, struct child, link);
+
+		if (c->pid == pid) {
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static void child_ended(struct child *c, const siginfo_t *info)
+{
+	const struct child_exit ex = {
+		.pid = c->pid,
+		.signaled = info->si_code != CLD_EXITED,
+		.code = info->si_status,
+	};
+
+	loop_timer_clear(c->home->loop, &c->kill_timer);
+	list_unlink(&c->link);
+	c->pid = 0;
+	c->on_exit(c, &ex);
+}
+
+void children_reap(struct children *cs)
+{
+	siginfo_t info;
+
+	for (;;) {
+		struct child *c;
+
+		memset(&info, 0, sizeof(info));
+		/* Not reaped yet: while the leader is a zombie its group's id cannot be given to anybody else. */
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+			return;
+		}
+		c = find_child(cs, info.si_pid);
+		if (c != NULL) {
+			kill(-c->pid, SIGKILL);
+		}
+		waitpid(info.si_pid, NULL, 0);
+		if (c != NULL) {
+			child_ended(c, &info);
+		} else {
+			log_debug("reaped an orphan pid=%d", (int)info.si_pid);
+		}
+	}
+}
+
+void child_memory(const struct child *c, uint64_t *rss, uint64_t *hwm)
+{
+	*rss = 0;
+	*hwm = 0;
+	if (c->pid > 0) {
+		proc_tree_memory(c->pid, rss, hwm);
+	}
+}
+
+/* --- strays --- */
+
+struct hunt {
+	const struct children *cs;
+	const char *entry; /* of the environment; NULL = every child of ours */
+	unsigned found;    /* zombies too */
+	unsigned killed;
+};
+
+static bool is_leader(const struct children *cs, pid_t pid)
+{
+	struct list *pos;
+
+	list_foreach(&cs->running, pos) {
+		if (container_of(pos, struct child, link)->pid == pid) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_prey(const struct hunt *h, pid_t pid, const struct proc_stat *st)
+{
+	if (pid == getpid() || pid == h->cs->spared) {
+		return false;
+	}
+	if (h->entry == NULL) {
+		return st->ppid == getpid();
+	}
+	return !is_leader(h->cs, pid) && proc_has_env(pid, h->entry) && proc_same_namespaces(pid);
+}
+
+static bool hunt_one(pid_t pid, void *ctx)
+{
+	struct hunt *h = ctx;
+	struct proc_stat st;
+
+	if (!proc_read_stat(pid, &st) || !is_prey(h, pid, &st)) {
+		return true;
+	}
+	h->found++;
+	if (st.state != 'Z' && kill(pid, SIGKILL) == 0) {
+		h->killed++;
+	}
+	return true;
+}
+
+unsigned child_kill_strays(struct children *cs, const char *name, const char *value)
+{
+	auto_free char *entry = name != NULL ? xasprintf("%s=%s", name, value) : NULL;
+	struct hunt h = { .cs = cs, .entry = entry };
+
+	proc_each(hunt_one, &h);
+	return h.killed;
+}
+
+static void kill_groups(struct children *cs)
+{
+	struct list *pos, *tmp;
+
+	list_foreach_safe(&cs->running, pos, tmp) {
+		struct child *c = container_of(pos, struct child, link);
+
+		loop_timer_clear(cs->loop, &c->kill_timer);
+		child_signal(c, SIGKILL);
+		list_unlink(&c->link);
+		c->pid = 0;
+	}
+}
+
+void children_finish(struct children *cs)
+{
+	const struct timespec step = { .tv_nsec = 100 * 1000 * 1000 };
+	int64_t end = clock_mono_us() + finish_us;
+	sigset_t chld;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	kill_groups(cs);
+	for (;;) {
+		struct hunt h = { .cs = cs };
+
+		while (waitpid(-1, NULL, WNOHANG) > 0) {
+		}
+		/* Descendants become our children one generation after the other. */
+		proc_each(hunt_one, &h);
+		if (h.found == 0 || clock_mono_us() > end) {
+			return;
+		}
+		sigtimedwait(&chld, NULL, &step);
+	}
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guard: a tiny process that ends the runtimes when the daemon dies without being able to (SIGKILL, a crash).
+ *
+ * Why it is needed: posix_spawn cannot set PR_SET_PDEATHSIG, and that would reach a runtime's first process only, not what
+ * it started. How it works: it holds the read end of a pipe that only the daemon writes to, and keeps a note of what the
+ * daemon tells it there. The end of the pipe means that the daemon is gone.
+ *
+ * Use: guard_start() early in main, while there is one thread; the notes as runtimes come and go; guard_stop() last.
+ * As PID 1 there is no guard: the kernel ends a container's processes with their init.
+ */
+#ifndef IO_GUARD_H
+#define IO_GUARD_H
+
+#include <sys/types.h>
+
+#include "base/attr.h"
+
+struct guard;
+
+struct guard *guard_start(void) MUST_CHECK; /* NULL as PID 1, or when it could not be started (logged) */
+pid_t guard_pid(const struct guard *g); /* 0 = no guard */
+/* Everything else takes NULL for "no guard" and never blocks. */
+void guard_watch(struct guard *g, pid_t pgid);
+void guard_unwatch(struct guard *g, pid_t pgid);
+/* Processes with this AWS_LAMBDA_RUNTIME_API in their environment are the daemon's, whatever group they moved to. */
+void guard_address(struct guard *g, const char *runtime_api);
+/* Ends the guard and waits for it. It kills what is still watched. */
+void guard_stop(struct guard *g);
+
+#endif

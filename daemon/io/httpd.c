@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listeners and the public face of the HTTP servers. */
+#include "io/httpd.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/blob.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/httpd_backend.h"
+
+static const int backlog = 4096;
+/* Connections taken in one go, so that a flood of them does not starve those that are open. */
+static const unsigned accept_batch = 256;
+static const int64_t retry_us = 100 * 1000;
+
+static void set_paused(struct httpd *h, bool paused)
+{
+	struct list *pos;
+
+	if (h->paused == paused || h->quiet) {
+		return;
+	}
+	h->paused = paused;
+	list_foreach(&h->listeners, pos) {
+		struct httpd_listener *l = container_of(pos, struct httpd_listener, link);
+
+		loop_fd_mod(h->loop, &l->source, paused ? 0 : EPOLLIN);
+	}
+}
+
+static void on_retry(void *ctx)
+{
+	set_paused(ctx, false);
+}
+
+void httpd_base_init(struct httpd *h, const struct httpd_backend *backend, struct loop *loop,
+		     const struct httpd_opts *opts)
+{
+	h->backend = backend;
+	h->loop = loop;
+	h->opts = *opts;
+	list_init(&h->listeners);
+	h->conns = 0;
+	h->quiet = false;
+	h->paused = false;
+	loop_timer_init(&h->retry, on_retry, h);
+}
+
+void httpd_conn_closed(struct httpd *h)
+{
+	assert(h->conns > 0);
+	h->conns--;
+	set_paused(h, false);
+}
+
+/* One connection. false: there is none to take now. */
+static bool accept_one(struct httpd_listener *l)
+{
+	struct httpd *h = l->server;
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int one = 1;
+	int fd;
+
+	if (h->conns >= h->opts.max_conns) {
+		set_paused(h, true);
+		return false;
+	}
+	fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		h->conns++;
+		h->backend->adopt(h, l, fd, (struct sockaddr *)&peer, len);
+		return true;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+		log_warn("connections have to wait: %s", strerror(errno));
+		set_paused(h, true);
+		loop_timer_set(h->loop, &h->retry, loop_now_us(h->loop) + retry_us);
+		return false;
+	}
+	return errno == ECONNABORTED || errno == EINTR;
+}
+
+static void accept_all(struct httpd_listener *l)
+{
+	for (unsigned i = 0; i < accept_batch && accept_one(l); i++) {
+	}
+}
+
+static void on_connection(void *ctx, uint32_t events)
+{
+	(void)events;
+	accept_all(ctx);
+}
+
+static int resolve(const char *host, uint16_t port, struct addrinfo **out)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST };
+	char service[8];
+	int r;
+
+	snprintf(service, sizeof(service), "%u", port);
+	r = getaddrinfo(host, service, &hints, out);
+	if (r == EAI_NONAME) {
+		hints.ai_flags = AI_PASSIVE;
+		r = getaddrinfo(host, service, &hints, out);
+	}
+	return r;
+}
+
+/* A listening socket; -errno if not. */
+static int open_socket(const struct addrinfo *ai)
+{
+	auto_close int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, backlog) != 0) {
+		return -errno;
+	}
+	return steal_fd(&fd);
+}
+
+static uint16_t bound_port(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0) {
+		return 0;
+	}
+	if (ss.ss_family == AF_INET6) {
+		return ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+	}
+	return ntohs(((struct sockaddr_in *)&ss)->sin_port);
+}
+
+struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag, struct err *err)
+{
+	struct addrinfo *ai = NULL;
+	struct httpd_listener *l;
+	int r = resolve(host, port, &ai);
+	int fd;
+
+	if (r != 0) {
+		err_set(err, 1, "listen on %s:%u: %s", host, port, gai_strerror(r));
+		return NULL;
+	}
+	fd = open_socket(ai);
+	freeaddrinfo(ai);
+	if (fd < 0) {
+		err_set(err, 1, "listen on %s:%u: %s", host, port, strerror(-fd));
+		return NULL;
+	}
+	l = xcalloc(1, sizeof(*l));
+	l->server = h;
+	l->fd = fd;
+	l->tag = tag;
+	l->port = bound_port(fd);
+	loop_fd_init(&l->source, on_connection, l);
+	list_push_back(&h->listeners, &l->link);
+	r = loop_fd_add(h->loop, &l->source, fd, h->paused ? 0 : EPOLLIN);
+	if (r != 0) {
+		err_set(err, 1, "listen on %s:%u: %s", host, port, strerror(-r));
+		list_unlink(&l->link);
+		close(fd);
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+uint16_t httpd_listener_port(const struct httpd_listener *l)
+{
+	return l->port;
+}
+
+void httpd_listener_kick(struct httpd_listener *l)
+{
+	l->server->backend->kick(l->server, l);
+}
+
+void httpd_listener_settle(struct httpd_listener *l)
+{
+	accept_all(l);
+	l->server->backend->settle(l->server, l);
+}
+
+/* Not freed yet: connections still name their listener. */
+static void close_listeners(struct httpd *h)
+{
+	struct list *pos;
+
+	list_foreach(&h->listeners, pos) {
+		struct httpd_listener *l = container_of(pos, struct httpd_listener, link);
+
+		loop_fd_del(h->loop, &l->source);
+		if (l->fd >= 0) {
+			close(l->fd);
+			l->fd = -1;
+		}
+	}
+}
+
+void httpd_quiesce(struct httpd *h)
+{
+	h->quiet = true;
+	h->paused = true;
+	loop_timer_clear(h->loop, &h->retry);
+	close_listeners(h);
+	h->backend->quiesce(h);
+}
+
+void httpd_free(struct httpd *h)
+{
+	struct list listeners;
+
+	if (h == NULL) {
+		return;
+	}
+	h->quiet = true;
+	h->paused = true;
+	loop_timer_clear(h->loop, &h->retry);
+	close_listeners(h);
+	list_init(&listeners);
+	while (!list_empty(&h->listeners)) {
+		struct list *first = h->listeners.next;
+
+		list_unlink(first);
+		list_push_back(&listeners, first);
+	}
+	h->backend->destroy(h);
+	while (!list_empty(&listeners)) {
+		struct httpd_listener *l = list_first(&listeners, struct httpd_listener, link);
+
+		list_unlink(&l->link);
+		free(l);
+	}
+}
+
+unsigned httpd_busy(const struct httpd *h)
+{
+	return h->backend->busy(h);
+}
+
+const char *httpd_req_method(const struct httpd_req *req)
+{
+	return req->method;
+}
+
+const char *httpd_req_path(const struct httpd_req *req)
+{
+	return req->path;
+}
+
+const char *httpd_req_query(const struct httpd_req *req)
+{
+	return req->query;
+}
+
+const char *httpd_req_header(const struct httpd_req *req, const char *name)
+{
+	return req->server->backend->header(req, name);
+}
+
+const char *httpd_req_trailer(const struct httpd_req *req, const char *name)
+{
+	return req->server->backend->trailer(req, name);
+}
+
+void *httpd_req_tag(const struct httpd_req *req)
+{
+	return req->listener->tag;
+}
+
+enum httpd_body httpd_req_body_state(const struct httpd_req *req)
+{
+	return req->body_state;
+}
+
+size_t httpd_req_body_len(const struct httpd_req *req)
+{
+	return req->body_seen;
+}
+
+struct blob *httpd_req_take_body(struct httpd_req *req)
+{
+	return buf_to_blob(&req->body);
+}
+
+void httpd_req_own(struct httpd_req *req, void *owner, void (*on_gone)(void *owner))
+{
+	req->owner = owner;
+	req->on_gone = on_gone;
+}
+
+bool httpd_req_alive(const struct httpd_req *req)
+{
+	return req->server->backend->alive(req);
+}
+
+int httpd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body)
+{
+	return req->server->backend->reply(req, status, headers, count, body);
+}
+
+const char *httpd_reason(int status)
+{
+	static const struct {
+		int status;
+		const char *reason;
+	} reasons[] = {
+		{ 100, "Continue" },
+		{ 200, "OK" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 400, "Bad Request" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 410, "Gone" },
+		{ 413, "Content Too Large" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 501, "Not Implemented" },
+		{ 503, "Service Unavailable" },
+		{ 505, "HTTP Version Not Supported" },
+	};
+
+	for (size_t i = 0; i < countof(reasons); i++) {
+		if (reasons[i].status == status) {
+			return reasons[i].reason;
+		}
+	}
+	return "Unknown";
+}

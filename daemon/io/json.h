@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jansson behind a few functions. Events and responses are never parsed: this is for error documents and for what the
+ * Invoke API requires to be JSON.
+ */
+#ifndef IO_JSON_H
+#define IO_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+
+struct blob;
+
+bool json_text_is_valid(const char *data, size_t len); /* any JSON value */
+bool json_text_is_object(const char *data, size_t len);
+
+/* Of an error document with a cause (application/vnd.aws.lambda.error.cause+json) the part that callers see:
+ * errorMessage, errorType and stackTrace. NULL: it is not a JSON object. */
+struct blob *json_without_error_cause(const char *data, size_t len) MUST_CHECK;
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queued, never blocking output. */
+#include "io/sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+
+/* Function output stops being read at the first; reports, which nobody can hold back, are dropped at the second. */
+static const size_t full_bytes = 1 << 20;
+static const size_t drop_bytes = 8 << 20;
+
+struct sink {
+	struct loop *loop;
+	int fd;
+	struct buf queue;
+	struct loop_hook hook;
+	struct loop_fd source;
+	bool waiting;      /* on EPOLLOUT */
+	bool broken;       /* nobody reads any more: output is thrown away */
+	bool always_ready; /* a regular file: epoll does not take it */
+	bool told_full;
+	uint64_t dropped;
+	void (*on_space)(void *ctx);
+	void *ctx;
+};
+
+static bool writable_now(const struct sink *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+
+	return s->always_ready || (poll(&p, 1, 0) == 1 && (p.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
+}
+
+static void flush_queue(struct sink *s)
+{
+	size_t done = 0;
+
+	while (done < s->queue.len && !s->broken && writable_now(s)) {
+		size_t len = s->queue.len - done < PIPE_BUF ? s->queue.len - done : PIPE_BUF;
+		ssize_t n = write(s->fd, s->queue.data + done, len);
+
+		if (n >= 0) {
+			done += (size_t)n;
+		} else if (errno == EAGAIN) {
+			break;
+		} else if (errno != EINTR) {
+			s->broken = true;
+			log_warn("stdout cannot be written any more, function output is thrown away errno=%d", errno);
+		}
+	}
+	if (s->broken) {
+		done = s->queue.len;
+	}
+	buf_consume(&s->queue, done);
+}
+
+static void on_writable(void *ctx, uint32_t events);
+
+static void wait_for_space(struct sink *s)
+{
+	int r;
+
+	if (s->waiting) {
+		return;
+	}
+	r = loop_fd_add(s->loop, &s->source, s->fd, EPOLLOUT);
+	if (r == 0) {
+		s->waiting = true;
+	} else {
+		s->always_ready = true;
+		flush_queue(s);
+	}
+}
+
+static void after_flush(struct sink *s)
+{
+	if (s->queue.len > 0) {
+		wait_for_space(s);
+	} else if (s->waiting) {
+		loop_fd_del(s->loop, &s->source);
+		s->waiting = false;
+	}
+	if (s->told_full && s->queue.len < full_bytes / 2) {
+		s->told_full = false;
+		s->on_space(s->ctx);
+	}
+	if (s->dropped > 0 && s->queue.len < full_bytes) {
+		log_warn("stdout was too slow, output was dropped bytes=%llu", (unsigned long long)s->dropped);
+		s->dropped = 0;
+	}
+}
+
+static void on_writable(void *ctx, uint32_t events)
+{
+	struct sink *s = ctx;
+
+	(void)events;
+	flush_queue(s);
+	after_flush(s);
+}
+
+static void on_turn_end(void *ctx)
+{
+	struct sink *s = ctx;
+
+	if (s->queue.len > 0 && !s->waiting) {
+		flush_queue(s);
+		after_flush(s);
+	}
+}
+
+struct sink *sink_new(struct loop *loop, int fd, void (*on_space)(void *ctx), void *ctx)
+{
+	struct sink *s = xcalloc(1, sizeof(*s));
+
+	s->loop = loop;
+	s->fd = fd;
+	s->on_space = on_space;
+	s->ctx = ctx;
+	buf_init(&s->queue, 0);
+	loop_fd_init(&s->source, on_writable, s);
+	loop_hook_add(loop, &s->hook, on_turn_end, s);
+	return s;
+}
+
+void sink_free(struct sink *s, int64_t wait_us)
+{
+	int64_t end = clock_mono_us() + wait_us;
+
+	if (s == NULL) {
+		return;
+	}
+	while (s->queue.len > 0 && !s->broken) {
+		struct pollfd p = { .fd = s->fd, .events = POLLOUT };
+		int64_t left_ms = (end - clock_mono_us()) / 1000;
+
+		flush_queue(s);
+		if (left_ms <= 0 || (s->queue.len > 0 && poll(&p, 1, (int)left_ms) == 0)) {
+			break;
+		}
+	}
+	loop_hook_del(&s->hook);
+	loop_fd_del(s->loop, &s->source);
+	buf_fini(&s->queue);
+	free(s);
+}
+
+void sink_write(struct sink *s, const char *data, size_t len)
+{
+	if (s->broken) {
+		return;
+	}
+	if (s->queue.len + len > drop_bytes) {
+		s->dropped += len;
+		return;
+	}
+	buf_append(&s->queue, data, len);
+}
+
+bool sink_full(struct sink *s)
+{
+	if (s->queue.len < full_bytes) {
+		return false;
+	}
+	/* Whoever asks stops, so whoever asks must be told. */
+	s->told_full = true;
+	return true;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals as loop events, by signalfd. signals_block() comes first thing in main, before any thread exists, so that
+ * every thread a library starts inherits the mask. SIGPIPE is ignored.
+ */
+#ifndef LOOP_SIGNALS_H
+#define LOOP_SIGNALS_H
+
+#include "base/attr.h"
+
+struct loop;
+struct signals;
+
+/* Called once per fetched signal; signals of one kind coalesce, so a SIGCHLD means "at least one". */
+typedef void (*signals_fn)(void *ctx, int signo);
+
+void signals_block(void); /* CHLD TERM INT HUP QUIT blocked, PIPE ignored */
+struct signals *signals_new(struct loop *loop, signals_fn fn, void *ctx) MUST_CHECK; /* NULL with errno set */
+void signals_free(struct signals *s);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lambda-runtime-api-daemon: the composition root. Builds the parts, runs the loop, takes the parts down again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "core/dispatch.h"
+#include "edge/config.h"
+#include "edge/invoke_api.h"
+#include "edge/runtime_api.h"
+#include "edge/self_copy.h"
+#include "edge/supervisor.h"
+#include "io/child.h"
+#include "io/guard.h"
+#include "io/sink.h"
+#include "loop/loop.h"
+#include "loop/signals.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+/* Time for the last replies to reach callers that read slowly, and for the output to be taken. */
+static const int64_t flush_us = 2 * 1000 * 1000;
+
+struct daemon {
+	struct config cfg;
+	struct guard *guard;
+	struct loop *loop;
+	struct signals *signals;
+	struct children *children;
+	struct sink *sink;
+	struct runtime_api *runtime_api;
+	struct supervisor *supervisor;
+	struct invoke_api *invoke_api;
+	struct loop_hook end_hook;
+	struct loop_timer end_timer;
+	bool draining;
+	bool drained;
+	int exit_code;
+};
+
+static void stop_when_flushed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (d->drained && invoke_api_busy(d->invoke_api) == 0) {
+		loop_stop(d->loop);
+	}
+}
+
+static void on_end_timer(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	log_warn("callers that do not read their replies were cut off count=%u", invoke_api_busy(d->invoke_api));
+	loop_stop(d->loop);
+}
+
+static void on_drained(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	d->drained = true;
+	loop_timer_set(d->loop, &d->end_timer, loop_now_us(d->loop) + flush_us);
+	loop_wake(d->loop);
+}
+
+static void begin_drain(struct daemon *d, int signo)
+{
+	log_info("draining signal=%d", signo);
+	d->draining = true;
+	loop_hook_add(d->loop, &d->end_hook, stop_when_flushed, d);
+	invoke_api_quiesce(d->invoke_api);
+	dispatch_drain(supervisor_dispatch(d->supervisor), loop_now_us(d->loop));
+}
+
+static void on_signal(void *ctx, int signo)
+{
+	struct daemon *d = ctx;
+
+	if (signo == SIGCHLD) {
+		children_reap(d->children);
+	} else if (!d->draining) {
+		begin_drain(d, signo);
+	} else {
+		log_warn("second signal, ending at once signal=%d", signo);
+		d->exit_code = 1;
+		loop_stop(d->loop);
+	}
+}
+
+static void on_space(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	supervisor_resume_output(d->supervisor);
+}
+
+/* 10,000 waiting callers need as many descriptors; runtimes get their own limit back (io/child.c). */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+			log_warn("the limit of open descriptors could not be raised errno=%d", errno);
+		}
+	}
+}
+
+static int check_ready_fd(const struct config *cfg, struct err *err)
+{
+	if (cfg->ready_fd != 0 && fcntl((int)cfg->ready_fd, F_GETFD) < 0) {
+		return err_set(err, 2, "READY_FD=%llu: not allowed; expected an open descriptor",
+			       (unsigned long long)cfg->ready_fd);
+	}
+	return 0;
+}
+
+static void tell_ready(const struct daemon *d)
+{
+	struct buf line = BUF_INIT;
+	const char *host = d->cfg.invoke_host;
+
+	buf_printf(&line, strchr(host, ':') != NULL ? "invoke=[%s]:%u runtime=%s\n" : "invoke=%s:%u runtime=%s\n", host,
+		   invoke_api_port(d->invoke_api), supervisor_runtime_address(d->supervisor));
+	log_info("listening %.*s", (int)line.len - 1, line.data);
+	if (d->cfg.ready_fd != 0) {
+		int fd = (int)d->cfg.ready_fd;
+
+		if (write(fd, line.data, line.len) != (ssize_t)line.len) {
+			log_warn("READY_FD could not be written errno=%d", errno);
+		}
+		close(fd);
+	}
+	buf_fini(&line);
+}
+
+static int build(struct daemon *d, struct err *err)
+{
+	struct supervisor_deps deps = { .cfg = &d->cfg, .drained = on_drained, .ctx = d };
+
+	d->loop = loop_new();
+	d->children = d->loop != NULL ? children_new(d->loop, guard_pid(d->guard)) : NULL;
+	d->signals = d->loop != NULL ? signals_new(d->loop, on_signal, d) : NULL;
+	if (d->children == NULL || d->signals == NULL) {
+		return err_set(err, 1, "event loop: %s", strerror(errno));
+	}
+	loop_timer_init(&d->end_timer, on_end_timer, d);
+	d->sink = sink_new(d->loop, STDOUT_FILENO, on_space, d);
+	d->runtime_api = runtime_api_new(d->loop);
+	deps.loop = d->loop;
+	deps.children = d->children;
+	deps.guard = d->guard;
+	deps.runtime_api = runtime_api_server(d->runtime_api);
+	deps.sink = d->sink;
+	d->supervisor = supervisor_new(&deps, err);
+	if (d->supervisor == NULL) {
+		return err_wrap(err, "Runtime API");
+	}
+	runtime_api_attach(d->runtime_api, supervisor_dispatch(d->supervisor));
+	d->invoke_api = invoke_api_new(d->loop, &d->cfg, supervisor_dispatch(d->supervisor), err);
+	if (d->invoke_api == NULL) {
+		return err_wrap(err, "Invoke API");
+	}
+	return 0;
+}
+
+/* Accepts a half-built daemon. Servers go first: they hold references into the dispatcher. */
+static void tear_down(struct daemon *d)
+{
+	invoke_api_free(d->invoke_api);
+	runtime_api_free(d->runtime_api);
+	supervisor_free(d->supervisor);
+	sink_free(d->sink, flush_us);
+	children_free(d->children);
+	signals_free(d->signals);
+	loop_free(d->loop);
+	guard_stop(d->guard);
+	config_fini(&d->cfg);
+}
+
+static int serve(struct daemon *d, struct err *err)
+{
+	int r;
+
+	raise_descriptor_limit();
+	d->guard = guard_start();
+	if (build(d, err) != 0) {
+		return -1;
+	}
+	tell_ready(d);
+	r = loop_run(d->loop);
+	if (r != 0) {
+		return err_set(err, 1, "event loop: %s", strerror(-r));
+	}
+	return 0;
+}
+
+static void print_help(void)
+{
+	printf("usage: lambda-runtime-api-daemon [flags] [COMMAND [ARGS... HANDLER]]\n\n"
+	       "Runs an AWS Lambda function on this machine: supervises its runtime, serves the Lambda Runtime API to\n"
+	       "it, and takes invocations by the Invoke API over HTTP. Without a COMMAND the first executable of\n"
+	       "/var/task/bootstrap, /opt/bootstrap and /var/runtime/bootstrap is run.\n\n"
+	       "Flags, at any position:\n"
+	       "  --log-level LEVEL\n"
+	       "  --runtime-api-address HOST:PORT\n"
+	       "  --runtime-interface-emulator-address HOST:PORT   (the Invoke API)\n"
+	       "  --enable-init-caching                            (accepted, without effect)\n"
+	       "  --help, --version                                (before the command)\n\n"
+	       "Environment:\n");
+	config_print_help(stdout);
+}
+
+static int act(struct daemon *d, struct err *err)
+{
+	switch (d->cfg.action) {
+	case CONFIG_HELP:
+		print_help();
+		return 0;
+	case CONFIG_VERSION:
+		printf("lambda-runtime-api-daemon %s\n", VERSION);
+		return 0;
+	case CONFIG_COPY_SELF:
+		return self_copy("/tmp", err);
+	case CONFIG_RUN:
+		break;
+	}
+	if (check_ready_fd(&d->cfg, err) != 0) {
+		return -1;
+	}
+	return serve(d, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = { .exit_code = 0 };
+	struct err err = ERR_INIT;
+
+	signals_block();
+	log_setup(LOG_INFO, false);
+	if (config_load(&d.cfg, argc, argv, &err) != 0) {
+		fprintf(stderr, "lambda-runtime-api-daemon: %s\n", err.msg);
+		config_fini(&d.cfg);
+		return err.code;
+	}
+	log_setup(d.cfg.log_level, d.cfg.json);
+	if (act(&d, &err) != 0) {
+		fprintf(stderr, "lambda-runtime-api-daemon: %s\n", err.msg);
+		d.exit_code = err.code;
+	}
+	tear_down(&d);
+	return d.exit_code;
+}
