@@ -175,6 +175,7 @@ static int build(struct daemon *d, struct err *err)
 	if (d->invoke_api == NULL) {
 		return err_wrap(err, "Invoke API");
 	}
+	sink_start(d->sink);
 	return 0;
 }
 

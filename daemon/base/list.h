@@ -54,6 +54,15 @@ static inline void list_unlink(struct list *item)
 	list_init(item);
 }
 
+/* to is empty; from is afterwards. */
+static inline void list_move_all(struct list *to, struct list *from)
+{
+	if (!list_empty(from)) {
+		list_insert_(to, from->prev, from->next);
+		list_init(from);
+	}
+}
+
 #define list_first(head, type, member) \
 	(list_empty(head) ? NULL : container_of((head)->next, type, member))
 #define list_last(head, type, member) \

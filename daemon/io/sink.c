@@ -129,8 +129,13 @@ struct sink *sink_new(struct loop *loop, int fd, void (*on_space)(void *ctx), vo
 	s->ctx = ctx;
 	buf_init(&s->queue, 0);
 	loop_fd_init(&s->source, on_writable, s);
-	loop_hook_add(loop, &s->hook, on_turn_end, s);
+	list_init(&s->hook.link);
 	return s;
+}
+
+void sink_start(struct sink *s)
+{
+	loop_hook_add(s->loop, &s->hook, on_turn_end, s);
 }
 
 void sink_free(struct sink *s, int64_t wait_us)
