@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Lambda runtime in one file: answers every event with itself. One keep-alive connection, libc only, two system calls a
- * call in the usual case; so what a benchmark sees is the daemon and not the function.
+ * A custom runtime in one file: the answer to an event is the event. It stands on libc alone, to be the
+ * bootstrap of an empty image, and it makes four system calls per invocation, so a benchmark sees the daemon
+ * and not the function.
  */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,239 +18,329 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define API "/2018-06-01/runtime/invocation/"
+#define SPARE ((size_t)64 << 10)
+#define HEAD_MAX ((size_t)1 << 20)
+#define BODY_MAX ((size_t)6291556) /* 6 MiB and the 100 bytes of grace that the Runtime API allows */
+#define ID_MAX 127
+
+/* A reply as it came in. The bytes stay in place: an event is sent back from where it was received. */
 struct reply {
+	char *data;
+	size_t len, cap;
+	size_t body_at, body_len;
 	int status;
-	char request_id[80];
-	char *body; /* in the connection's buffer, valid until the next call */
-	size_t body_len;
+	bool has_length, chunked;
+	char id[ID_MAX + 1];
 };
 
-struct connection {
+struct client {
+	int fd; /* -1 = not connected */
+	const char *address;
 	char host[256];
-	char port[8];
-	int fd;
-	char *buf;
-	size_t cap;
-	size_t len;
+	const char *port;
 };
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *fmt, ...)
 {
-	va_list args;
+	va_list ap;
 
 	fputs("echo-runtime: ", stderr);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
 	fputc('\n', stderr);
 	exit(1);
 }
 
-static void parse_address(struct connection *c, const char *address)
+static void reserve(struct reply *r, size_t need)
 {
-	const char *colon = strrchr(address, ':');
-	const char *host = address;
-	size_t len;
-
-	if (colon == NULL || strlen(colon + 1) >= sizeof(c->port)) {
-		die("AWS_LAMBDA_RUNTIME_API=%s: expected HOST:PORT", address);
+	if (need <= r->cap) {
+		return;
 	}
-	len = (size_t)(colon - address);
-	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
-		host++;
-		len -= 2;
+	r->cap = need + SPARE;
+	r->data = realloc(r->data, r->cap);
+	if (r->data == NULL) {
+		die("out of memory for an event of %zu bytes", need);
 	}
-	if (len == 0 || len >= sizeof(c->host)) {
-		die("AWS_LAMBDA_RUNTIME_API=%s: expected HOST:PORT", address);
-	}
-	memcpy(c->host, host, len);
-	c->host[len] = '\0';
-	strcpy(c->port, colon + 1);
 }
 
-static void connect_again(struct connection *c)
+static void client_init(struct client *c)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *ai = NULL;
-	int one = 1;
-	int r = getaddrinfo(c->host, c->port, &hints, &ai);
+	const char *address = getenv("AWS_LAMBDA_RUNTIME_API");
+	const char *colon = address != NULL ? strrchr(address, ':') : NULL;
 
-	if (c->fd >= 0) {
-		close(c->fd);
+	if (address == NULL) {
+		die("AWS_LAMBDA_RUNTIME_API is not set: start me through lambda-runtime-api-daemon");
 	}
-	if (r != 0) {
-		die("%s: %s", c->host, gai_strerror(r));
+	if (colon == NULL || colon == address || colon[1] == '\0' || strlen(address) >= sizeof(c->host)) {
+		die("AWS_LAMBDA_RUNTIME_API is \"%s\": want HOST:PORT", address);
 	}
-	c->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || connect(c->fd, ai->ai_addr, ai->ai_addrlen) != 0) {
-		die("connect to %s:%s: %s", c->host, c->port, strerror(errno));
+	memcpy(c->host, address, (size_t)(colon - address));
+	c->port = colon + 1;
+	c->address = address;
+}
+
+static void client_close(struct client *c)
+{
+	close(c->fd);
+	c->fd = -1;
+}
+
+static void client_connect(struct client *c)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	struct addrinfo *list = NULL;
+	int one = 1, why = 0, rc;
+
+	rc = getaddrinfo(c->host, c->port, &hints, &list);
+	if (rc != 0) {
+		die("cannot resolve AWS_LAMBDA_RUNTIME_API \"%s\": %s", c->address, gai_strerror(rc));
+	}
+	for (struct addrinfo *a = list; a != NULL && c->fd < 0; a = a->ai_next) {
+		c->fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+		if (c->fd >= 0 && connect(c->fd, a->ai_addr, a->ai_addrlen) == 0) {
+			break;
+		}
+		why = errno;
+		if (c->fd >= 0) {
+			client_close(c);
+		}
+	}
+	freeaddrinfo(list);
+	if (c->fd < 0) {
+		die("the Runtime API at %s is gone: %s", c->address, strerror(why));
 	}
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	freeaddrinfo(ai);
-	c->len = 0;
 }
 
-static void make_room(struct connection *c, size_t need)
+static bool send_all(int fd, struct iovec *iov, size_t count)
 {
-	if (need > c->cap) {
-		c->cap = need > c->cap * 2 ? need : c->cap * 2;
-		c->buf = realloc(c->buf, c->cap);
-		if (c->buf == NULL) {
-			die("out of memory");
-		}
-	}
-}
-
-/* 0, or -1 when the connection is at its end. */
-static int receive(struct connection *c, size_t need)
-{
-	while (c->len < need) {
-		ssize_t n;
-
-		make_room(c, need + 1);
-		n = recv(c->fd, c->buf + c->len, c->cap - 1 - c->len, 0);
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n <= 0) {
-			return -1;
-		}
-		c->len += (size_t)n;
-	}
-	return 0;
-}
-
-static int send_all(struct connection *c, struct iovec *iov, int count)
-{
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)count };
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
 
 	while (msg.msg_iovlen > 0) {
-		ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+		ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
 		if (n < 0) {
-			return -1;
+			return false;
 		}
-		while (msg.msg_iovlen > 0 && (size_t)n >= msg.msg_iov[0].iov_len) {
-			n -= (ssize_t)msg.msg_iov[0].iov_len;
+		for (; msg.msg_iovlen > 0 && (size_t)n >= msg.msg_iov->iov_len; msg.msg_iovlen--) {
+			n -= (ssize_t)msg.msg_iov->iov_len;
 			msg.msg_iov++;
-			msg.msg_iovlen--;
 		}
 		if (msg.msg_iovlen > 0) {
-			msg.msg_iov[0].iov_base = (char *)msg.msg_iov[0].iov_base + n;
-			msg.msg_iov[0].iov_len -= (size_t)n;
+			msg.msg_iov->iov_base = (char *)msg.msg_iov->iov_base + n;
+			msg.msg_iov->iov_len -= (size_t)n;
 		}
 	}
-	return 0;
+	return true;
 }
 
-/* The value of a header in a NUL-terminated head, NULL if it is not there. */
-static const char *header(const char *head, const char *name)
+static bool recv_some(int fd, struct reply *r, size_t most, int flags)
 {
-	size_t len = strlen(name);
+	ssize_t n = recv(fd, r->data + r->len, most, flags);
 
-	for (const char *line = strstr(head, "\r\n"); line != NULL; line = strstr(line, "\r\n")) {
-		line += 2;
-		if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
-			line += len + 1;
-			return line + strspn(line, " \t");
-		}
+	if (n <= 0) {
+		return false;
 	}
-	return NULL;
+	r->len += (size_t)n;
+	return true;
 }
 
-static void copy_value(char *out, size_t size, const char *value)
+static bool is_name(const char *line, size_t n, const char *name)
 {
-	size_t len = value != NULL ? strcspn(value, "\r\n") : 0;
-
-	len = len < size ? len : size - 1;
-	memcpy(out, value != NULL ? value : "", len);
-	out[len] = '\0';
+	return n == strlen(name) && strncasecmp(line, name, n) == 0;
 }
 
-/* One whole reply. 0, or -1 when the connection ended first. */
-static int read_reply(struct connection *c, struct reply *r)
+static void parse_field(struct reply *r, const char *line, const char *end)
 {
-	char *end = NULL;
-	size_t head_len;
-	const char *length;
+	const char *colon = memchr(line, ':', (size_t)(end - line));
+	const char *value = colon != NULL ? colon + 1 : end;
+	size_t name_len = colon != NULL ? (size_t)(colon - line) : 0, n;
 
-	c->len = 0;
+	value += strspn(value, " \t");
+	n = (size_t)(end - value);
+	if (is_name(line, name_len, "Content-Length")) {
+		r->has_length = true;
+		r->body_len = strtoul(value, NULL, 10);
+	} else if (is_name(line, name_len, "Lambda-Runtime-Aws-Request-Id") && n <= ID_MAX) {
+		memcpy(r->id, value, n);
+		r->id[n] = '\0';
+	} else if (is_name(line, name_len, "Transfer-Encoding")) {
+		r->chunked = is_name(value, n, "chunked");
+	}
+}
+
+static void parse_head(struct reply *r, const char *end)
+{
+	const char *line = r->data;
+
+	if (strncmp(line, "HTTP/1.", 7) != 0 || r->body_at < 13) {
+		die("this is not a Runtime API: the reply does not begin with HTTP/1.1");
+	}
+	r->status = atoi(line + 9);
+	while (line < end) {
+		const char *eol = memchr(line, '\r', (size_t)(end - line));
+
+		eol = eol != NULL ? eol : end;
+		parse_field(r, line, eol);
+		line = eol + 2;
+	}
+	if (!r->has_length && !r->chunked && r->status != 204) {
+		die("a reply of the Runtime API has neither Content-Length nor chunks");
+	}
+	if (r->body_len > BODY_MAX) {
+		die("an event of %zu bytes is over the limit of %zu", r->body_len, BODY_MAX);
+	}
+}
+
+static bool read_head(int fd, struct reply *r)
+{
+	const char *end = NULL;
+	size_t seen = 0;
+
+	*r = (struct reply){.data = r->data, .cap = r->cap};
 	while (end == NULL) {
-		if (receive(c, c->len + 1) != 0) {
+		reserve(r, r->len + 4096);
+		if (!recv_some(fd, r, r->cap - r->len, 0)) {
+			return false;
+		}
+		end = memmem(r->data + seen, r->len - seen, "\r\n\r\n", 4);
+		seen = r->len > 3 ? r->len - 3 : 0;
+		if (end == NULL && r->len > HEAD_MAX) {
+			die("the headers of a reply are over %zu bytes", HEAD_MAX);
+		}
+	}
+	r->body_at = (size_t)(end - r->data) + 4;
+	parse_head(r, end);
+	return true;
+}
+
+/* Makes sure that a line is in the buffer at `at`; its length without the end of line, or -1. */
+static ssize_t read_line(int fd, struct reply *r, size_t at)
+{
+	for (;;) {
+		char *eol = r->len > at ? memmem(r->data + at, r->len - at, "\r\n", 2) : NULL;
+
+		if (eol != NULL) {
+			return eol - (r->data + at);
+		}
+		reserve(r, r->len + 4096);
+		if (!recv_some(fd, r, r->cap - r->len, 0)) {
 			return -1;
 		}
-		c->buf[c->len] = '\0';
-		end = strstr(c->buf, "\r\n\r\n");
 	}
-	*end = '\0';
-	head_len = (size_t)(end + 4 - c->buf);
-	r->status = atoi(c->buf + strcspn(c->buf, " "));
-	copy_value(r->request_id, sizeof(r->request_id), header(c->buf, "Lambda-Runtime-Aws-Request-Id"));
-	length = header(c->buf, "Content-Length");
-	r->body_len = length != NULL ? strtoul(length, NULL, 10) : 0;
-	if (receive(c, head_len + r->body_len) != 0) {
-		return -1;
-	}
-	r->body = c->buf + head_len;
-	return 0;
 }
 
-/* Sends head and body and reads the reply. A connection that the daemon closed meanwhile is opened again, once. */
-static void call(struct connection *c, const char *head, const void *body, size_t body_len, struct reply *r)
+static bool read_exactly(int fd, struct reply *r, size_t len)
 {
-	for (int attempt = 0; attempt < 2; attempt++) {
-		struct iovec iov[2] = {
-			{ .iov_base = (char *)head, .iov_len = strlen(head) },
-			{ .iov_base = (char *)body, .iov_len = body_len },
-		};
+	reserve(r, len);
+	while (r->len < len) {
+		if (!recv_some(fd, r, len - r->len, MSG_WAITALL)) {
+			return false;
+		}
+	}
+	return true;
+}
 
-		if (c->fd >= 0 && send_all(c, iov, body_len > 0 ? 2 : 1) == 0 && read_reply(c, r) == 0) {
+/* Other implementations of the Runtime API chunk large events: the chunks are moved together in place. */
+static bool read_chunks(int fd, struct reply *r)
+{
+	size_t at = r->body_at;
+
+	for (;;) {
+		ssize_t line = read_line(fd, r, at);
+		size_t size = line < 0 ? 0 : strtoul(r->data + at, NULL, 16);
+
+		if (line < 0) {
+			return false;
+		}
+		at += (size_t)line + 2;
+		if (size == 0) {
+			break;
+		}
+		if (size > BODY_MAX - r->body_len) {
+			die("an event in chunks is over the limit of %zu bytes", BODY_MAX);
+		}
+		if (!read_exactly(fd, r, at + size + 2)) {
+			return false;
+		}
+		memmove(r->data + r->body_at + r->body_len, r->data + at, size);
+		r->body_len += size;
+		at += size + 2;
+	}
+	for (ssize_t trailer = 1; trailer != 0; at += (size_t)trailer + 2) {
+		trailer = read_line(fd, r, at);
+		if (trailer < 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool exchange(int fd, struct iovec request[2], struct reply *r)
+{
+	if (!send_all(fd, request, request[1].iov_len > 0 ? 2 : 1) || !read_head(fd, r)) {
+		return false;
+	}
+	return r->chunked ? read_chunks(fd, r) : read_exactly(fd, r, r->body_at + r->body_len);
+}
+
+/*
+ * A kept connection may have been closed since it was last used; that is found out only by using it, and is
+ * no error. A connection that fails when it is new means that the daemon has gone.
+ */
+static void call(struct client *c, char *head, int head_len, const struct reply *body, struct reply *r)
+{
+	for (;;) {
+		bool fresh = c->fd < 0;
+		struct iovec request[2] = {{head, (size_t)head_len}, {NULL, 0}};
+
+		if (body != NULL) {
+			request[1] = (struct iovec){body->data + body->body_at, body->body_len};
+		}
+		if (fresh) {
+			client_connect(c);
+		}
+		if (exchange(c->fd, request, r)) {
 			return;
 		}
-		if (attempt == 0 && body_len == 0) {
-			connect_again(c);
+		client_close(c);
+		if (fresh) {
+			die("the Runtime API at %s closed the connection without an answer", c->address);
 		}
 	}
-	die("the Runtime API at %s:%s is gone", c->host, c->port);
 }
 
-static void serve(struct connection *c, const char *address)
+static void answer(struct client *c, const struct reply *event, struct reply *receipt)
 {
-	struct reply event;
-	struct reply ack;
-	char next[512];
-	char answer[768];
+	char head[768]; /* holds the longest id and the longest address */
+	int n = snprintf(head, sizeof(head),
+			 "POST " API "%s/response HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
+			 "Content-Length: %zu\r\n\r\n",
+			 event->id, c->address, event->body_len);
 
-	snprintf(next, sizeof(next), "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", address);
-	for (;;) {
-		call(c, next, NULL, 0, &event);
-		if (event.status != 200 || event.request_id[0] == '\0') {
-			die("/next was answered with status %d", event.status);
-		}
-		snprintf(answer, sizeof(answer),
-			 "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: %s\r\n"
-			 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-			 event.request_id, address, event.body_len);
-		call(c, answer, event.body, event.body_len, &ack);
+	call(c, head, n, event, receipt);
+	if (receipt->status != 202) {
+		fprintf(stderr, "echo-runtime: status %d for the answer to %s: %.*s\n", receipt->status,
+			event->id, (int)receipt->body_len, receipt->data + receipt->body_at);
 	}
 }
 
 int main(void)
 {
-	const char *address = getenv("AWS_LAMBDA_RUNTIME_API");
-	struct connection c = { .fd = -1 };
+	struct client client = {.fd = -1};
+	struct reply event = {0}, receipt = {0};
+	char next[512];
+	int len;
 
-	if (address == NULL) {
-		die("AWS_LAMBDA_RUNTIME_API is not set; this program is started by the daemon");
+	client_init(&client);
+	len = snprintf(next, sizeof(next), "GET " API "next HTTP/1.1\r\nHost: %s\r\n\r\n", client.address);
+	for (;;) {
+		call(&client, next, len, NULL, &event);
+		if (event.status != 200 || event.id[0] == '\0') {
+			die("the Runtime API gave no event: status %d", event.status);
+		}
+		answer(&client, &event, &receipt);
 	}
-	if (strlen(address) > 255) {
-		die("AWS_LAMBDA_RUNTIME_API is too long");
-	}
-	parse_address(&c, address);
-	make_room(&c, 64 * 1024);
-	connect_again(&c);
-	serve(&c, address);
 }

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+# make help lists the targets. Everything built lands under build/$(MODE)/; release programs are linked from bin/.
+
+VERSION := 1.0.0
+MODE ?= release
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+PKG_CONFIG ?= pkg-config
+PYTHON ?= python3
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 20
+
+LIBS := libmicrohttpd jansson
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
+	-Wvla -Wformat=2 -Wundef -Wswitch-enum
+ifeq ($(WERROR),1)
+WARNINGS += -Werror
+endif
+HARDENING := -fstack-protector-strong -fPIE
+HARDENING_LD := -pie -Wl,-z,relro,-z,now
+
+ifeq ($(MODE),release)
+MODE_FLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else ifeq ($(MODE),debug)
+MODE_FLAGS := -O0
+else ifeq ($(MODE),asan)
+MODE_FLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(MODE),tsan)
+MODE_FLAGS := -O1 -fno-omit-frame-pointer -fsanitize=thread
+else ifeq ($(MODE),cov)
+MODE_FLAGS := -O0 --coverage
+else
+$(error MODE=$(MODE): expected release, debug, asan, tsan or cov)
+endif
+
+B := build/$(MODE)
+O := $(B)/obj
+
+ALL_CPPFLAGS = -D_GNU_SOURCE -Idaemon $(LIB_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDENING) $(CFLAGS) $(MODE_FLAGS)
+ALL_LDFLAGS = $(HARDENING_LD) $(MODE_FLAGS) $(LDFLAGS)
+# Only when something is compiled: the libraries may not be installed yet when make deps runs.
+LIB_CFLAGS = $(eval LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
+LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)
+
+LIB_SRC := $(wildcard daemon/base/*.c daemon/core/*.c daemon/loop/*.c daemon/io/*.c daemon/edge/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
+PROGRAMS := lambda-runtime-api-daemon echo-runtime $(notdir $(basename $(wildcard daemon/programs/*.c)))
+BENCH := $(notdir $(basename $(wildcard tests/bench/*.c)))
+UNIT := $(notdir $(basename $(wildcard tests/unit/*_test.c)))
+FUZZ := $(notdir $(basename $(wildcard tests/fuzz/*_fuzz.c)))
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+say = $(if $(Q),@printf '%-4s %s\n' $(1) $@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.PHONY: all deps deps-test run test check-unit check-fuzz-corpus check-e2e conformance bench static fuzz lint format layers \
+	options install uninstall clean help FORCE
+
+all: $(PROGRAMS:%=$(B)/%) $(B)/lambda-runtime-api-daemon.1 ## build the programs (MODE=release|debug|asan|tsan|cov, WERROR=1, V=1)
+ifeq ($(MODE),release)
+	@mkdir -p bin
+	@for p in $(PROGRAMS); do cp -f $(B)/$$p bin/$$p.new && mv -f bin/$$p.new bin/$$p; done
+	@ln -sf lambda-runtime-api-daemon bin/aws-lambda-rie
+endif
+
+# --- compiling ---
+
+$(O)/.flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
+
+$(O)/%.o: %.c $(O)/.flags
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+$(O)/daemon/main.o: EXTRA = -DVERSION='"$(VERSION)"'
+
+$(B)/liblambda.a: $(LIB_OBJ)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/lambda-runtime-api-daemon: $(O)/daemon/main.o $(B)/liblambda.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
+
+$(B)/echo-runtime: $(O)/echo-runtime/echo.o
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(B)/%: $(O)/daemon/programs/%.o $(B)/liblambda.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
+
+$(B)/bench/%: $(O)/tests/bench/%.o
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread -lm
+
+$(B)/unit/%: $(O)/tests/unit/%.o $(B)/liblambda.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lcmocka -lpthread
+
+# The replay program feeds a corpus to a fuzz target without a fuzzer.
+$(B)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(B)/liblambda.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
+
+build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard daemon/*/*.h)
+	$(call say,FUZZ)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=c11 $(ALL_CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ \
+		$< $(LIB_SRC) $(LIB_LIBS) -lpthread
+
+# The manual page gets its variables from the program itself.
+$(B)/lambda-runtime-api-daemon.1: daemon/lambda-runtime-api-daemon.1.in $(B)/lambda-runtime-api-daemon
+	$(call say,MAN)
+	$(Q)$(B)/lambda-runtime-api-daemon --help | sed -n '/^Environment:/,$$p' | \
+		sed -n -e 's/^  \([A-Z]\)/.It Ev \1/p' -e 's/^      //p' >$@.options
+	$(Q)sed -e '/@OPTIONS@/{r $@.options' -e 'd;}' $< >$@
+	@rm -f $@.options
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+# --- running and testing ---
+
+deps: ## install what is needed to build (Debian, Ubuntu)
+	@tests/install-deps.sh build
+
+deps-test: ## install what is needed to test
+	@tests/install-deps.sh test
+
+run: deps ## install what is missing, build, start the daemon with the echo runtime
+	@$(MAKE) --no-print-directory all
+	@printf '\nTry, in another terminal:\n\n    curl -d '\''{"key": "value"}'\'' http://localhost:%s/2015-03-31/functions/function/invocations\n\n' "$${PORT:-8080}"
+	@exec bin/lambda-runtime-api-daemon bin/echo-runtime
+
+test: deps-test ## install what is missing, build, run all tests
+	@$(MAKE) --no-print-directory all
+	@MODE=$(MODE) tests/run.py layers options unit fuzz-corpus e2e conformance-core
+
+unit-programs: $(UNIT:%=$(B)/unit/%)
+fuzz-replays: $(FUZZ:%=$(B)/fuzz/%)
+bench-programs: $(BENCH:%=$(B)/bench/%)
+.PHONY: unit-programs fuzz-replays bench-programs
+
+check-unit: ## unit tests only
+	@MODE=$(MODE) tests/run.py unit
+
+check-fuzz-corpus: ## replay the fuzz corpora
+	@MODE=$(MODE) tests/run.py fuzz-corpus
+
+check-e2e: all ## black-box tests only
+	@MODE=$(MODE) tests/run.py e2e
+
+conformance: deps-test all ## all official runtime clients and SDKs
+	@tests/install-deps.sh conformance
+	@MODE=$(MODE) tests/run.py conformance
+
+bench: all bench-programs ## measure beside the floor program; table and build/bench.json
+	@$(PYTHON) tests/bench/bench.py --daemon $(B)/lambda-runtime-api-daemon --echo $(B)/echo-runtime \
+		--floor $(B)/bench/floor --load $(B)/bench/load --json build/bench.json $(BENCH_ARGS)
+
+static: ## static executables (not there yet)
+	@echo "make static: not there yet"; exit 1
+
+fuzz: $(FUZZ:%=build/fuzz/%) ## run every fuzz target for FUZZ_SECONDS
+	@for f in $(FUZZ); do \
+		mkdir -p build/fuzz/corpus/$$f; \
+		echo "fuzz $$f"; \
+		build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=0 -artifact_prefix=build/fuzz/ \
+			build/fuzz/corpus/$$f tests/fuzz/corpus/$${f%_fuzz} || exit 1; \
+	done
+
+lint: $(B)/lambda-runtime-api-daemon.1 ## formatting, shell scripts, static analysis, manual page
+	@tests/lint.sh $(B)/lambda-runtime-api-daemon.1
+
+format: ## format the C sources
+	@clang-format-14 -i $$(git ls-files '*.[ch]')
+
+layers: ## check the include layers
+	@tests/layers.sh
+
+options: ## check that the README shows every variable
+	@tests/options.sh
+
+install: all ## install under PREFIX (DESTDIR is honoured)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(B)/lambda-runtime-api-daemon $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(B)/lambda-runtime-api-daemon.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/lambda-runtime-api-daemon
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/lambda-runtime-api-daemon.1
+
+clean: ## remove everything built
+	rm -rf build bin
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r t h; do printf '  %-18s %s\n' "$$t" "$$h"; done

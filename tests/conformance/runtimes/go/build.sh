@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# build.sh OUTDIR: a static bootstrap with the aws-lambda-go of go.sum.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../stamp.sh"
+need go
+begin_build "$1" "$(go version)"
+
+cd "$here"
+CGO_ENABLED=0 GOFLAGS='' go build -mod=readonly -buildvcs=false -trimpath -tags lambda.norpc -o "$out/bootstrap" .
+end_build

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The conformance protocol for the Node.js runtime interface client.
+
+const describe = (context) => ({
+  request_id: context.awsRequestId,
+  function_name: context.functionName,
+  function_version: context.functionVersion,
+  invoked_function_arn: context.invokedFunctionArn,
+  memory_limit: Number(context.memoryLimitInMB),
+  remaining_ms: context.getRemainingTimeInMillis(),
+  client_context: context.clientContext ?? null,
+  trace_id: process.env._X_AMZN_TRACE_ID,
+});
+
+const actions = {
+  echo: (event) => event.value,
+  raise: (event) => {
+    throw new RangeError(event.message);
+  },
+  sleep: (event) => new Promise((resolve) => setTimeout(resolve, event.seconds * 1000, 'slept')),
+  context: (event, context) => describe(context),
+  exit: (event) => process.exit(event.code),
+  log: (event) => {
+    console.log(event.text);
+    process.stderr.write(`${event.text}\n`);
+    console.error('logger', event.text);
+  },
+  env: (event) => Object.fromEntries(event.names.map((name) => [name, process.env[name] ?? null])),
+};
+
+export const handler = async (event, context) => actions[event.do](event, context);

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# build.sh OUTDIR: a bootstrap with the lambda_runtime of Cargo.lock.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../stamp.sh"
+need cargo
+begin_build "$1" "$(cargo --version)"
+
+cargo build --locked --manifest-path "$here/Cargo.toml" --target-dir "$out/target"
+mv "$out/target/debug/bootstrap" "$out/bootstrap"
+rm -rf "$out/target"
+end_build

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: tests/install-deps.sh build|test|conformance|lint
+# Installs the packages that are missing (Debian, Ubuntu; a second run needs no network), and for tests the Python packages
+# of tests/requirements.txt into build/venv.
+set -eu
+cd "$(dirname "$0")/.."
+
+level=${1:?build, test, conformance or lint}
+packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev"
+test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates"
+
+# Tools that may be there without their package: a newer node or go must not be replaced.
+wanted_tools() {
+	command -v node >/dev/null && command -v npm >/dev/null || echo nodejs npm
+	command -v go >/dev/null || echo golang-go
+	command -v g++ >/dev/null || echo g++
+	command -v cmake >/dev/null || echo cmake
+}
+
+extra_conformance_tools() {
+	command -v cargo >/dev/null || echo cargo
+	command -v mvn >/dev/null || echo maven
+	command -v javac >/dev/null || echo default-jdk-headless
+}
+
+listed_packages() {
+	if [ -f tests/conformance/apt-packages.txt ]; then
+		grep -v '^#' tests/conformance/apt-packages.txt
+	fi
+}
+
+case $level in
+build) ;;
+test) packages="$packages $test_packages $(wanted_tools) $(listed_packages)" ;;
+conformance) packages="$packages $test_packages $(wanted_tools) $(extra_conformance_tools) $(listed_packages)" ;;
+lint) packages="$packages clang-format-14 clang-14 libclang-rt-14-dev shellcheck cppcheck mandoc" ;;
+*)
+	echo "install-deps: unknown level $level" >&2
+	exit 2
+	;;
+esac
+
+missing=
+for p in $packages; do
+	if command -v dpkg-query >/dev/null; then
+		dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || missing="$missing $p"
+	fi
+done
+
+if ! command -v apt-get >/dev/null; then
+	if [ "$level" = build ] && pkg-config --exists libmicrohttpd jansson 2>/dev/null; then
+		exit 0
+	fi
+	echo "install-deps: this is neither Debian nor Ubuntu; please install what these Debian packages hold:" >&2
+	echo "  $packages" >&2
+	exit 1
+fi
+
+if [ -n "$missing" ]; then
+	sudo=
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || {
+			echo "install-deps: not root and no sudo; please install:$missing" >&2
+			exit 1
+		}
+		sudo=sudo
+	fi
+	echo "installing:$missing"
+	export DEBIAN_FRONTEND=noninteractive
+	# shellcheck disable=SC2086
+	$sudo apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
+		$sudo apt-get update -q >/dev/null
+		# shellcheck disable=SC2086
+		$sudo apt-get install -y --no-install-recommends $missing >/dev/null
+	}
+fi
+
+if [ "$level" = test ] || [ "$level" = conformance ]; then
+	stamp=build/venv/.requirements
+	if ! cmp -s tests/requirements.txt "$stamp" 2>/dev/null; then
+		mkdir -p build
+		rm -rf build/venv
+		python3 -m venv build/venv
+		build/venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+		cp tests/requirements.txt "$stamp"
+	fi
+fi

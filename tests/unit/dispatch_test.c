@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The matcher, stepped with a fake clock and fake processes: every race of an invocation's life is a script of events, one
+ * per line, with what must have happened by its end. No threads, sockets or time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* after the four headers that it needs */
+#include <cmocka.h>
+
+#include "base/blob.h"
+#include "base/buf.h"
+#include "core/dispatch.h"
+
+#define CALLERS 8
+#define SLOTS 4
+
+struct caller {
+	struct invocation inv;
+	struct world *world;
+	char name;
+};
+
+struct slot_poll {
+	struct poll poll;
+	struct world *world;
+	unsigned slot;
+	bool dead;   /* delivery fails */
+	bool parked; /* between dispatch_poll and deliver */
+};
+
+/* The outside: writes down what core asks of it, as words in a log. */
+struct world {
+	struct dispatch *d;
+	struct buf log;
+	int64_t now;
+	int64_t rearmed;
+	bool start_fails;
+	struct caller callers[CALLERS];
+	struct slot_poll polls[SLOTS][2];
+	char last_body[512];
+};
+
+static void note(struct world *w, const char *fmt, ...) PRINTF(2, 3);
+
+static void note(struct world *w, const char *fmt, ...)
+{
+	char text[128];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	buf_printf(&w->log, "%s%s", w->log.len > 0 ? " " : "", text);
+}
+
+static int on_start(void *ctx, struct instance *inst, struct fault *why)
+{
+	struct world *w = ctx;
+
+	note(w, "start%u", inst->slot);
+	if (w->start_fails) {
+		fault_set(why, FAULT_INVALID_ENTRYPOINT, "fork/exec ./nope: no such file or directory");
+		return -1;
+	}
+	dispatch_spawned(w->d, inst, w->now);
+	return 0;
+}
+
+static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
+{
+	static const char *const words[] = { "timeout", "initerror", "retire", "shutdown" };
+
+	note(ctx, "stop%u:%s", inst->slot, words[why]);
+}
+
+static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
+{
+	(void)ctx;
+	(void)inst;
+	assert_non_null(ev);
+}
+
+static struct blob *on_finished(void *ctx, struct instance *inst, const struct report *r)
+{
+	assert_true(r->handed == (inst != NULL));
+	assert_true(r->duration_us >= 0);
+	note(ctx, "report%s", r->init_us >= 0 ? "+init" : "");
+	return NULL;
+}
+
+static void on_rearm(void *ctx, int64_t at_us)
+{
+	((struct world *)ctx)->rearmed = at_us;
+}
+
+static void on_drained(void *ctx)
+{
+	note(ctx, "drained");
+}
+
+static const struct dispatch_ops ops = { on_start, on_stop, on_handed, on_finished, on_rearm, on_drained };
+
+static void on_done(struct invocation *inv, const struct outcome *out)
+{
+	struct caller *c = container_of(inv, struct caller, inv);
+	struct world *w = c->world;
+
+	note(w, "%c=%s", c->name, outcome_name(out->kind));
+	w->last_body[0] = '\0';
+	if (out->body != NULL) {
+		snprintf(w->last_body, sizeof(w->last_body), "%s", out->body->data);
+	}
+}
+
+static const struct invocation_ops caller_ops = { on_done };
+
+static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
+{
+	struct slot_poll *sp = container_of(p, struct slot_poll, poll);
+	struct world *w = sp->world;
+
+	sp->parked = false;
+	assert_true(deadline_us > w->now);
+	if (sp->dead) {
+		note(w, "dead%u", sp->slot);
+		return -1;
+	}
+	note(w, "%u<%s", sp->slot, ev->body->data);
+	return 0;
+}
+
+static const struct poll_ops poll_ops = { on_deliver };
+
+static struct world *world_new(unsigned max, size_t pending)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	const struct dispatch_config cfg = {
+		.max_instances = max,
+		.max_pending = pending,
+		.max_response = 100,
+		.invoke_timeout_us = 3000000,
+		.init_timeout_us = 10000000,
+		.idle_timeout_us = 60000000,
+	};
+
+	assert_non_null(w);
+	w->now = 1000000000;
+	w->rearmed = INT64_MAX;
+	w->d = dispatch_new(&cfg, &ops, w);
+	return w;
+}
+
+static void submit(struct world *w, char name)
+{
+	struct caller *c = &w->callers[name - 'a'];
+	struct event *ev = event_new();
+	char body[2] = { name, '\0' };
+
+	ev->body = blob_from_string(body);
+	c->world = w;
+	c->name = name;
+	invocation_init(&c->inv, &caller_ops, ev);
+	dispatch_submit(w->d, &c->inv, w->now);
+}
+
+static void verdict(struct world *w, enum rt_verdict v)
+{
+	if (v != RT_OK) {
+		note(w, v == RT_INVALID_ID ? "400" : "403");
+	}
+}
+
+static void poll_of(struct world *w, unsigned slot, unsigned which, bool dead)
+{
+	struct slot_poll *sp = &w->polls[slot][which];
+
+	sp->poll.ops = &poll_ops;
+	sp->world = w;
+	sp->slot = slot;
+	sp->dead = dead;
+	sp->parked = true;
+	verdict(w, dispatch_poll(w->d, dispatch_instance(w->d, slot), &sp->poll, w->now));
+}
+
+static void answer(struct world *w, unsigned slot, enum outcome_kind kind, const char *id)
+{
+	struct instance *inst = dispatch_instance(w->d, slot);
+	struct answer a = { .kind = kind, .body = blob_from_string("r"), .size = 1000 };
+	char current[UUID_LEN] = "";
+
+	if (kind == OUTCOME_INVALID) {
+		a.error_type = FAULT_INVALID_MODE;
+		a.error_text = "Invalid function response mode";
+	}
+	if (inst->event != NULL) {
+		snprintf(current, sizeof(current), "%s", inst->event->id);
+	}
+	verdict(w, dispatch_answer(w->d, inst, id != NULL ? id : current, &a, w->now));
+	blob_unref(a.body);
+}
+
+static void init_error(struct world *w, unsigned slot)
+{
+	struct blob *body = blob_from_string("{\"errorType\":\"X\"}");
+
+	verdict(w, dispatch_init_error(w->d, dispatch_instance(w->d, slot), body, "application/json", "Runtime.X",
+				       w->now));
+	blob_unref(body);
+}
+
+/* One word of a script. The number of the slot is its second letter where there is one. */
+static void step(struct world *w, const char *word)
+{
+	unsigned slot = word[0] != '\0' && word[1] >= '0' && word[1] <= '9' ? (unsigned)(word[1] - '0') : 0;
+
+	switch (word[0]) {
+	case 's': /* sa: caller a submits */
+		submit(w, word[1]);
+		break;
+	case 'c': /* ca: caller a hangs up */
+		dispatch_cancel(w->d, &w->callers[word[1] - 'a'].inv, w->now);
+		break;
+	case 'n': /* n0: /next from slot 0 */
+		poll_of(w, slot, 0, false);
+		break;
+	case 'N': /* N0: a second /next */
+		poll_of(w, slot, 1, false);
+		break;
+	case 'd': /* d0: a /next whose peer is dead without our knowing */
+		poll_of(w, slot, 0, true);
+		break;
+	case 'g': /* g0: that peer's end was seen */
+		dispatch_poll_gone(w->d, dispatch_instance(w->d, slot), &w->polls[slot][0].poll, w->now);
+		break;
+	case 'r': /* r0: response */
+		answer(w, slot, OUTCOME_RESPONSE, NULL);
+		break;
+	case 'e': /* e0: error */
+		answer(w, slot, OUTCOME_ERROR, NULL);
+		break;
+	case 'b': /* b0: response over the limit */
+		answer(w, slot, OUTCOME_TOO_LARGE, NULL);
+		break;
+	case 'm': /* m0: response with an unknown mode */
+		answer(w, slot, OUTCOME_INVALID, NULL);
+		break;
+	case 'w': /* w0: response with a wrong id */
+		answer(w, slot, OUTCOME_RESPONSE, "00000000-0000-4000-8000-000000000000");
+		break;
+	case 'i': /* i0: init/error */
+		init_error(w, slot);
+		break;
+	case 'x': /* x0: the process exits with status 1 */
+		dispatch_exited(w->d, dispatch_instance(w->d, slot), false, 1, w->now);
+		break;
+	case 'k': /* k0: the process was killed */
+		dispatch_exited(w->d, dispatch_instance(w->d, slot), true, 9, w->now);
+		break;
+	case 't': /* t500: milliseconds pass, with the timer going off if it is due */
+		w->now += (int64_t)atoi(word + 1) * 1000;
+		if (w->now >= w->rearmed) {
+			w->rearmed = INT64_MAX;
+			dispatch_tick(w->d, w->now);
+		}
+		break;
+	case 'F': /* starts fail from now on */
+		w->start_fails = true;
+		break;
+	case 'f': /* starts work again */
+		w->start_fails = false;
+		break;
+	case 'D': /* drain */
+		dispatch_drain(w->d, w->now);
+		break;
+	default:
+		fail_msg("unknown step %s", word);
+	}
+}
+
+static void world_end(struct world *w)
+{
+	for (unsigned i = 0; i < CALLERS; i++) {
+		struct invocation *inv = &w->callers[i].inv;
+
+		if (inv->event != NULL) {
+			dispatch_cancel(w->d, inv, w->now);
+			invocation_fini(inv);
+		}
+	}
+	dispatch_free(w->d);
+	buf_fini(&w->log);
+	free(w);
+}
+
+struct script {
+	const char *title;
+	unsigned max;
+	size_t pending;
+	const char *steps;
+	const char *expected;
+	const char *body; /* of the last answer; NULL = any */
+};
+
+static const struct script scripts[] = {
+	{ "one invocation", 1, 10, "sa n0 r0 n0", "start0 0<a a=success report+init", "r" },
+	{ "nothing is started without work", 4, 10, "t60000", "", NULL },
+	{ "init is reported once", 1, 10, "sa n0 r0 n0 sb r0", "start0 0<a a=success report+init 0<b b=success report", NULL },
+	{ "error goes through", 1, 10, "sa n0 e0", "start0 0<a a=error report+init", "r" },
+	{ "too large", 1, 10, "sa n0 b0 n0 sb",
+	  "start0 0<a a=too_large report+init 0<b",
+	  "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload size (1000 bytes) "
+	  "exceeded maximum allowed payload size (100 bytes).\"}" },
+	{ "unknown mode ends the invocation, not the runtime", 1, 10, "sa n0 m0 n0 sb",
+	  "start0 0<a a=invalid_response report+init 0<b", NULL },
+	{ "wrong id", 1, 10, "sa n0 w0 r0", "start0 0<a 400 a=success report+init", NULL },
+	{ "response twice", 1, 10, "sa n0 r0 r0", "start0 0<a a=success report+init 403", NULL },
+	{ "error after response", 1, 10, "sa n0 r0 e0", "start0 0<a a=success report+init 403", NULL },
+	{ "response with nothing handed out", 1, 10, "sa n0 r0 n0 r0", "start0 0<a a=success report+init 400", NULL },
+	{ "init/error after ready", 1, 10, "sa n0 i0", "start0 0<a 403", NULL },
+	{ "next after init/error", 1, 10, "sa i0 n0", "start0 stop0:initerror report+init a=init_error 403", NULL },
+	{ "next twice while running delivers again", 1, 10, "sa n0 n0 r0", "start0 0<a 0<a a=success report+init", NULL },
+	{ "two polls wait, the newest gets it", 1, 10, "sa n0 r0 n0 N0 sb r0",
+	  "start0 0<a a=success report+init 0<b b=success report", NULL },
+	{ "fifo on one runtime", 1, 10, "sa sb sc n0 r0 n0 r0 n0",
+	  "start0 0<a a=success report+init 0<b b=success report 0<c", NULL },
+	{ "queue is full", 1, 2, "sa sb sc", "start0 c=throttled", NULL },
+	{ "as many starts as there is work", 4, 10, "sa sb", "start0 start1", NULL },
+	{ "not more than the limit", 2, 10, "sa sb sc", "start0 start1", NULL },
+	{ "one that is about to come back is counted", 4, 10, "sa n0 r0 sb n0",
+	  "start0 0<a a=success report+init 0<b", NULL },
+	{ "one that does not come back in time is not", 4, 10, "sa n0 r0 sb t100",
+	  "start0 0<a a=success report+init start1", NULL },
+	{ "used last goes first", 2, 10, "sa sb n0 n1 r0 n0 r1 n1 sc",
+	  "start0 start1 0<a 1<b a=success report+init b=success report+init 1<c", NULL },
+	{ "dead poll passes the event on", 1, 10, "sa n0 r0 d0 sb n0",
+	  "start0 0<a a=success report+init dead0 0<b", NULL },
+	{ "dead poll, other runtime takes it", 2, 10, "sa sb n0 n1 r1 n1 r0 d0 sc",
+	  "start0 start1 0<a 1<b b=success report+init a=success report+init dead0 1<c", NULL },
+	{ "poll gone, event waits for the next", 1, 10, "sa n0 r0 n0 g0 sb n0",
+	  "start0 0<a a=success report+init 0<b", NULL },
+	{ "a runtime that never polls again is replaced", 1, 10, "sa n0 r0 n0 g0 sb t10000 k0",
+	  "start0 0<a a=success report+init stop0:timeout start0", NULL },
+	{ "cancel while queued", 1, 10, "sa sb n0 cb r0 n0", "start0 0<a a=success report+init", NULL },
+	{ "cancel while running lets it run", 1, 10, "sa n0 ca r0 n0 sb", "start0 0<a report+init 0<b", NULL },
+	{ "cancel before the runtime is ready", 1, 10, "sa ca n0 sb", "start0 0<b", NULL },
+	{ "exit while running", 1, 10, "sa n0 x0 sb n0", "start0 0<a a=exit report+init start0 0<b", NULL },
+	{ "exit text", 1, 10, "sa n0 x0", "start0 0<a a=exit report+init", NULL },
+	{ "exit after the answer costs nobody", 1, 10, "sa n0 r0 x0 sb n0",
+	  "start0 0<a a=success report+init start0 0<b", NULL },
+	{ "exit while idle", 1, 10, "sa n0 r0 n0 x0 sb", "start0 0<a a=success report+init start0", NULL },
+	{ "exit of a cancelled one", 1, 10, "sa n0 ca x0 sb", "start0 0<a report+init start0", NULL },
+	{ "exit in init answers at once", 1, 10, "sa x0", "start0 report+init a=init_error", NULL },
+	{ "exit in init answers all that nobody else can serve", 1, 10, "sa sb x0",
+	  "start0 report+init a=init_error report b=init_error", NULL },
+	{ "each failed init answers one while others start", 2, 10, "sa sb x0 n1",
+	  "start0 start1 report+init a=init_error 1<b", NULL },
+	{ "failed init leaves work to a healthy runtime", 2, 10, "sa n0 sb sc x1 r0 n0",
+	  "start0 0<a start1 start1 a=success report+init 0<b", NULL },
+	{ "start fails", 1, 10, "F sa f sb", "start0 report+init a=init_error start0", NULL },
+	{ "second failure backs off, then starts", 1, 10, "F sa sb f sc t99 t1",
+	  "start0 report+init a=init_error start0 report+init b=init_error start0", NULL },
+	{ "a good init ends the back-off", 1, 10, "F sa sb f sc t100 n0 r0 x0 F sd",
+	  "start0 report+init a=init_error start0 report+init b=init_error start0 0<c c=success report+init start0 "
+	  "report+init d=init_error",
+	  NULL },
+	{ "invoke timeout", 1, 10, "sa n0 t2999 t1 k0 sb n0",
+	  "start0 0<a stop0:timeout a=timeout report+init start0 0<b", NULL },
+	{ "timeout starts at hand-over", 1, 10, "sa t5000 n0 t2999 r0", "start0 0<a a=success report+init", NULL },
+	{ "timeout of a cancelled one still kills", 1, 10, "sa n0 ca t3000", "start0 0<a stop0:timeout report+init", NULL },
+	{ "response after timeout", 1, 10, "sa n0 t3000 r0", "start0 0<a stop0:timeout a=timeout report+init 403", NULL },
+	{ "next after timeout is not served", 1, 10, "sa sb n0 t3000 n0 k0 n0",
+	  "start0 0<a stop0:timeout a=timeout report+init start0 0<b", NULL },
+	{ "answered but never back: killed at the deadline", 1, 10, "sa n0 r0 sb t3000 k0",
+	  "start0 0<a a=success report+init stop0:timeout start0", NULL },
+	{ "init timeout", 1, 10, "sa t9999 t1 k0 sb", "start0 stop0:timeout report+init a=timeout start0", NULL },
+	{ "init error", 1, 10, "sa i0 x0 sb", "start0 stop0:initerror report+init a=init_error start0",
+	  "{\"errorType\":\"X\"}" },
+	{ "idle above the first retire", 2, 10, "sa sb n0 n1 r0 n0 r1 n1 t60000 t1",
+	  "start0 start1 0<a 1<b a=success report+init b=success report+init stop0:retire", NULL },
+	{ "drain when nothing ever ran", 1, 10, "D sa", "drained a=shutdown", NULL },
+	{ "drain lets the running finish", 1, 10, "sa sb n0 D r0 n0 k0",
+	  "start0 0<a b=shutdown a=success report+init stop0:shutdown drained", NULL },
+	{ "drain stops the idle and the starting", 2, 10, "sa n0 r0 n0 sb sc D k0 k1",
+	  "start0 0<a a=success report+init 0<b start1 c=shutdown stop1:shutdown b=exit report drained", NULL },
+	{ "drain and a running one that crashes", 1, 10, "sa n0 D x0", "start0 0<a a=exit report+init drained", NULL },
+	{ "drain and a running one that hangs", 1, 10, "sa n0 D t3000 k0",
+	  "start0 0<a stop0:timeout a=timeout report+init drained", NULL },
+};
+
+static void test_scripts(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < countof(scripts); i++) {
+		const struct script *s = &scripts[i];
+		struct world *w = world_new(s->max, s->pending);
+		char *steps = strdup(s->steps);
+		char *save = NULL;
+
+		for (char *word = strtok_r(steps, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+			step(w, word);
+		}
+		if (strcmp(w->log.data != NULL ? w->log.data : "", s->expected) != 0) {
+			fail_msg("%s: [%s]\n got      %s\n expected %s", s->title, s->steps, w->log.data, s->expected);
+		}
+		if (s->body != NULL) {
+			assert_string_equal(w->last_body, s->body);
+		}
+		free(steps);
+		world_end(w);
+	}
+}
+
+static void test_exit_document(void **state)
+{
+	struct world *w = world_new(1, 10);
+	char expected[256];
+
+	(void)state;
+	step(w, "sa");
+	step(w, "n0");
+	snprintf(expected, sizeof(expected),
+		 "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: %s Error: Runtime exited with "
+		 "error: exit status 1\"}",
+		 w->callers[0].inv.event->id);
+	step(w, "x0");
+	assert_string_equal(w->last_body, expected);
+	world_end(w);
+}
+
+static void test_timer_is_off_when_idle(void **state)
+{
+	struct world *w = world_new(1, 10);
+
+	(void)state;
+	step(w, "sa");
+	step(w, "n0");
+	step(w, "r0");
+	step(w, "n0");
+	/* The deadline of the finished invocation may go off once; after that a single idle runtime needs no timer. */
+	step(w, "t60000");
+	step(w, "t60000");
+	assert_true(w->rearmed == INT64_MAX);
+	world_end(w);
+}
+
+static void test_backoff_is_bounded(void **state)
+{
+	struct world *w = world_new(1, 10);
+
+	(void)state;
+	step(w, "F");
+	for (unsigned i = 0; i < 20; i++) {
+		buf_clear(&w->log);
+		if (w->callers[0].inv.event != NULL) {
+			invocation_fini(&w->callers[0].inv);
+		}
+		step(w, "sa");
+		step(w, "t2000");
+		assert_non_null(strstr(w->log.data, "a=init_error"));
+	}
+	assert_int_equal(dispatch_stats(w->d)->starts, 20);
+	world_end(w);
+}
+
+static void test_stats(void **state)
+{
+	struct world *w = world_new(1, 1);
+	const struct dispatch_stats *st = dispatch_stats(w->d);
+
+	(void)state;
+	step(w, "sa");
+	step(w, "sb");
+	step(w, "n0");
+	step(w, "sc");
+	assert_int_equal(dispatch_pending(w->d), 1);
+	step(w, "r0");
+	step(w, "cc");
+	step(w, "x0");
+	step(w, "sd");
+	assert_int_equal(st->outcomes[OUTCOME_THROTTLED], 1);
+	assert_int_equal(st->outcomes[OUTCOME_RESPONSE], 1);
+	assert_int_equal(st->cancelled, 1);
+	assert_int_equal(st->starts, 2);
+	assert_int_equal(st->restarts, 1);
+	assert_int_equal(st->request_bytes, 3);
+	assert_int_equal(st->response_bytes, 1);
+	world_end(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scripts),	       cmocka_unit_test(test_exit_document),
+		cmocka_unit_test(test_timer_is_off_when_idle), cmocka_unit_test(test_backoff_is_bounded),
+		cmocka_unit_test(test_stats),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
