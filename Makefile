@@ -9,7 +9,7 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 PKG_CONFIG ?= pkg-config
 PYTHON ?= python3
-FUZZ_CC ?= clang
+FUZZ_CC ?= $(or $(shell command -v clang),clang-14)
 FUZZ_SECONDS ?= 20
 
 LIBS := libmicrohttpd jansson

@@ -197,6 +197,7 @@ static int serve(struct daemon *d, struct err *err)
 {
 	int r;
 
+	config_warn_unserved(environ);
 	raise_descriptor_limit();
 	d->guard = guard_start();
 	if (build(d, err) != 0) {

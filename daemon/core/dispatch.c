@@ -107,6 +107,7 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 {
 	int64_t deadline = now_us + d->cfg.invoke_timeout_us;
 
+	d->ops->handing(d->ctx, inst);
 	while (!list_empty(&inst->polls)) {
 		/* The newest: an older one may belong to a call that the runtime has given up. */
 		struct poll *p = list_last(&inst->polls, struct poll, link);

@@ -37,7 +37,9 @@ struct dispatch_ops {
 	int (*start)(void *ctx, struct instance *inst, struct fault *why);
 	/* End the processes of inst; dispatch_exited() follows. */
 	void (*stop)(void *ctx, struct instance *inst, enum stop_reason why);
-	/* An event was handed over. */
+	/* An event is about to be handed over: what the runtime has written so far belongs to what came before. */
+	void (*handing)(void *ctx, struct instance *inst);
+	/* It was. */
 	void (*handed)(void *ctx, struct instance *inst, const struct event *ev);
 	/* An event has its outcome (inst is NULL if no runtime got it). Returns the log tail if the event wants one
 	 * (one reference), else NULL. */

@@ -37,6 +37,12 @@ static char **find(const struct env *e, const char *name)
 	return NULL;
 }
 
+/* The mere presence of this one, even empty, switches runtimes to several events at once. */
+static bool is_empty_switch(const char *entry)
+{
+	return strcmp(entry, "AWS_LAMBDA_MAX_CONCURRENCY=") == 0;
+}
+
 static void set(struct env *e, const char *name, const char *value)
 {
 	char *entry = xasprintf("%s=%s", name, value);
@@ -118,7 +124,7 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, char *co
 	for (char *const *var = environment; *var != NULL; var++) {
 		const char *equals = strchr(*var, '=');
 
-		if (equals != NULL && !config_is_private(*var, (size_t)(equals - *var))) {
+		if (equals != NULL && !config_is_private(*var, (size_t)(equals - *var)) && !is_empty_switch(*var)) {
 			add(&e, xstrdup(*var));
 		}
 	}

@@ -13,7 +13,8 @@
 #include "core/function_name.h"
 #include "edge/command.h"
 
-enum kind { TEXT, NAME, ACCOUNT, NUMBER, SECONDS, SECONDS_OR_0, BOOL, LEVEL, FORMAT, HOST, PRESENT };
+/* The first ones, and HOST, own a string. */
+enum kind { TEXT, NAME, VERSION_NAME, ACCOUNT, NUMBER, SECONDS, SECONDS_OR_0, BOOL, LEVEL, FORMAT, HOST, PRESENT };
 
 struct option {
 	const char *name;
@@ -31,7 +32,7 @@ struct option {
 static const struct option options[] = {
 	{ "AWS_LAMBDA_FUNCTION_NAME", NAME, AT(function_name), 0, 0, NULL, false,
 	  "function name; default: the part of the handler before the first '.', else \"function\"" },
-	{ "AWS_LAMBDA_FUNCTION_VERSION", TEXT, AT(version), 0, 0, "$LATEST", false, "function version" },
+	{ "AWS_LAMBDA_FUNCTION_VERSION", VERSION_NAME, AT(version), 0, 0, "$LATEST", false, "function version" },
 	{ "AWS_LAMBDA_FUNCTION_HANDLER", TEXT, AT(handler), 0, 0, NULL, false,
 	  "handler; before _HANDLER and the last word of the command" },
 	{ "AWS_LAMBDA_FUNCTION_TIMEOUT", SECONDS, AT(timeout_us), 0, 5400, "3", true,
@@ -145,6 +146,9 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 	case NAME:
 		set_text(slot, value);
 		return function_name_is_valid(value);
+	case VERSION_NAME:
+		set_text(slot, value);
+		return function_qualifier_is_valid(value);
 	case ACCOUNT:
 		set_text(slot, value);
 		return strlen(value) == 12 && strspn(value, "0123456789") == 12;
@@ -181,6 +185,9 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		break;
 	case NAME:
 		snprintf(out, size, "1 to %d letters, digits, '-', '_' and '.'", FUNCTION_NAME_MAX);
+		break;
+	case VERSION_NAME:
+		snprintf(out, size, "$LATEST, a number or an alias");
 		break;
 	case ACCOUNT:
 		snprintf(out, size, "12 digits");
@@ -229,6 +236,21 @@ static int load_environment(struct config *cfg, struct err *err)
 	return 0;
 }
 
+void config_warn_unserved(char *const *environment)
+{
+	static const char *const unserved[] = { "AMQP_URI=", "PROXY_LAMBDA_REQ_QUEUE_URL=",
+						"LAMBDA_PROXY_REQ_QUEUE_URL=", "DEBUGGER_ACTIVE=" };
+
+	for (; *environment != NULL; environment++) {
+		for (size_t i = 0; i < countof(unserved); i++) {
+			if (text_starts(*environment, unserved[i]) && (*environment)[strlen(unserved[i])] != '\0') {
+				log_warn("%.*s is set, but this version does not serve it",
+					 (int)strlen(unserved[i]) - 1, unserved[i]);
+			}
+		}
+	}
+}
+
 static void derive_name(struct config *cfg)
 {
 	char *name;
@@ -270,7 +292,7 @@ void config_fini(struct config *cfg)
 	for (size_t i = 0; i < countof(options); i++) {
 		const struct option *o = &options[i];
 
-		if (o->kind == TEXT || o->kind == HOST || o->kind == NAME || o->kind == ACCOUNT) {
+		if (o->kind <= ACCOUNT || o->kind == HOST) {
 			char **slot = (char **)(void *)((char *)cfg + o->offset);
 
 			free(*slot);

@@ -68,6 +68,9 @@ void config_fini(struct config *cfg);
 /* Is this variable the daemon's own and not Lambda's, so that no child may see it? name_len: up to the '='. */
 bool config_is_private(const char *name, size_t name_len);
 
+/* Says in the log which variables name capabilities that are not there yet: their values have no effect. */
+void config_warn_unserved(char *const *environment);
+
 /* The table as text: name, default, meaning; for --help. */
 void config_print_help(FILE *out);
 

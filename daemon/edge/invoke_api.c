@@ -22,7 +22,11 @@
 /* Descriptors that the rest of the daemon needs: a handful, and per runtime its pipes, listener and connections. */
 static const uint64_t reserved_fds = 64;
 static const uint64_t fds_per_runtime = 8;
-static const size_t max_head = 64 * 1024;
+/* All AWS headers together stay below 16 KiB. libmicrohttpd keeps this much for every connection that ever sent a second
+ * request, and the headers of the reply have to fit in too. */
+static const size_t max_head = 32 * 1024;
+/* Long enough for every keep-alive pool, short enough that forgotten connections do not pile up. */
+static const int64_t idle_timeout_us = (int64_t)600 * 1000 * 1000;
 
 struct invoke_api {
 	struct loop *loop;
@@ -259,7 +263,9 @@ enum { INVOKE, HEALTH, READY, METRICS, OPENFAAS };
 static const struct route routes[] = {
 	{ "POST", "/2015-03-31/functions/{name}/invocations", INVOKE },
 	{ "GET", "/_/health", HEALTH },
+	{ "HEAD", "/_/health", HEALTH },
 	{ "GET", "/_/ready", READY },
+	{ "HEAD", "/_/ready", READY },
 	{ "GET", "/metrics", METRICS },
 	{ "POST", "/", OPENFAAS }, // last: left out unless ENABLE_OPENFAAS
 };
@@ -320,6 +326,7 @@ struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, s
 		.max_head = max_head,
 		.max_body = MAX_REQUEST_BODY,
 		.max_conns = max_connections(cfg),
+		.idle_timeout_us = idle_timeout_us,
 		.on_request = on_request,
 		.ctx = api,
 	};

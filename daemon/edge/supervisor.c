@@ -208,6 +208,14 @@ static void write_lines(struct supervisor *s, struct host *h, const struct buf *
 	}
 }
 
+static void on_handing(void *ctx, struct instance *inst)
+{
+	struct host *h = inst->host;
+
+	(void)ctx;
+	output_collect(&h->output);
+}
+
 static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 {
 	struct supervisor *s = ctx;
@@ -219,8 +227,6 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 		s->sample_wait_us = sample_us;
 		loop_timer_set(s->deps.loop, &s->sampler, loop_now_us(s->deps.loop) + sample_us);
 	}
-	/* What it printed before belongs to the init or to the previous invocation. */
-	output_collect(&h->output);
 	if (ev->want_tail) {
 		output_tail_start(&h->output);
 	}
@@ -321,6 +327,7 @@ static void on_sample(void *ctx)
 static const struct dispatch_ops supervisor_ops = {
 	.start = on_start,
 	.stop = on_stop,
+	.handing = on_handing,
 	.handed = on_handed,
 	.finished = on_finished,
 	.rearm = on_rearm,

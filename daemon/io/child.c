@@ -27,6 +27,7 @@
 /* AWS gives a function 1024 descriptors; the daemon has raised its own limit. */
 static const rlim_t child_descriptors = 1024;
 static const int64_t finish_us = 5 * 1000 * 1000;
+static const unsigned hunt_rounds = 10;
 
 struct children {
 	struct loop *loop;
@@ -101,7 +102,7 @@ static int search_path(const struct child_spec *spec, char **out)
 	const char *path = env_value(spec->envp, "PATH");
 	int result = -ENOENT;
 
-	for (; path != NULL && result != 0;) {
+	while (path != NULL) {
 		size_t len = strcspn(path, ":");
 		char *candidate = len > 0 ? xasprintf("%.*s/%s", (int)len, path, spec->argv[0])
 					  : xasprintf("./%s", spec->argv[0]);
@@ -122,7 +123,8 @@ static int find_executable(const struct child_spec *spec, char **out)
 {
 	struct stat st;
 
-	if (spec->cwd != NULL && (stat(spec->cwd, &st) != 0 || !S_ISDIR(st.st_mode))) {
+	/* Looked at here, so that a bad directory is not taken for a bad command. */
+	if (spec->cwd != NULL && (stat(spec->cwd, &st) != 0 || !S_ISDIR(st.st_mode) || access(spec->cwd, X_OK) != 0)) {
 		return -ENOTDIR;
 	}
 	if (strchr(spec->argv[0], '/') == NULL) {
@@ -313,6 +315,9 @@ void children_reap(struct children *cs)
 		waitpid(info.si_pid, NULL, 0);
 		if (c != NULL) {
 			child_ended(c, &info);
+		} else if (info.si_pid == cs->spared) {
+			cs->spared = 0;
+			log_warn("the guard has ended, runtimes would outlive a crash pid=%d", (int)info.si_pid);
 		} else {
 			log_debug("reaped an orphan pid=%d", (int)info.si_pid);
 		}
@@ -331,33 +336,29 @@ void child_memory(const struct child *c, uint64_t *rss, uint64_t *hwm)
 /* --- strays --- */
 
 struct hunt {
-	const struct children *cs;
-	const char *entry; /* of the environment; NULL = every child of ours */
-	unsigned found;    /* zombies too */
-	unsigned killed;
+	struct children *cs;
+	const char *name; /* of the environment; NULL = every descendant */
+	const char *value;
+	bool any;    /* prey was seen, dead or alive */
+	unsigned kills;
+	pid_t killed[256]; /* the first of them: a process takes a while to die, and must not count twice */
 };
 
-static bool is_leader(const struct children *cs, pid_t pid)
+static bool was_killed(const struct hunt *h, pid_t pid)
 {
-	struct list *pos;
-
-	list_foreach(&cs->running, pos) {
-		if (container_of(pos, struct child, link)->pid == pid) {
+	for (unsigned i = 0; i < h->kills && i < countof(h->killed); i++) {
+		if (h->killed[i] == pid) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool is_prey(const struct hunt *h, pid_t pid, const struct proc_stat *st)
+static bool is_prey(const struct hunt *h, pid_t pid)
 {
-	if (pid == getpid() || pid == h->cs->spared) {
-		return false;
-	}
-	if (h->entry == NULL) {
-		return st->ppid == getpid();
-	}
-	return !is_leader(h->cs, pid) && proc_has_env(pid, h->entry) && proc_same_namespaces(pid);
+	char value[256];
+
+	return h->name == NULL || (proc_env(pid, h->name, value, sizeof(value)) && strcmp(value, h->value) == 0);
 }
 
 static bool hunt_one(pid_t pid, void *ctx)
@@ -365,34 +366,70 @@ static bool hunt_one(pid_t pid, void *ctx)
 	struct hunt *h = ctx;
 	struct proc_stat st;
 
-	if (!proc_read_stat(pid, &st) || !is_prey(h, pid, &st)) {
+	if (pid == h->cs->spared || (h->name != NULL && find_child(h->cs, pid) != NULL)) {
+		return false;
+	}
+	if (!is_prey(h, pid)) {
 		return true;
 	}
-	h->found++;
-	if (st.state != 'Z' && kill(pid, SIGKILL) == 0) {
-		h->killed++;
+	h->any = true;
+	if (was_killed(h, pid) || !proc_read_stat(pid, &st) || st.state == 'Z' || kill(pid, SIGKILL) != 0) {
+		return true;
 	}
+	if (h->kills < countof(h->killed)) {
+		h->killed[h->kills] = pid;
+	}
+	h->kills++;
 	return true;
 }
 
 unsigned child_kill_strays(struct children *cs, const char *name, const char *value)
 {
-	auto_free char *entry = name != NULL ? xasprintf("%s=%s", name, value) : NULL;
-	struct hunt h = { .cs = cs, .entry = entry };
+	struct hunt h = { .cs = cs, .name = name, .value = value };
+	unsigned before;
+	unsigned round = 0;
 
-	proc_each(hunt_one, &h);
-	return h.killed;
+	/* Again until a round finds nothing new: a process may fork while we look. */
+	do {
+		before = h.kills;
+		proc_descend(getpid(), hunt_one, &h);
+	} while (h.kills > before && ++round < hunt_rounds);
+	return h.kills;
 }
 
 static void kill_groups(struct children *cs)
+{
+	struct list *pos;
+
+	list_foreach(&cs->running, pos) {
+		struct child *c = container_of(pos, struct child, link);
+
+		loop_timer_clear(cs->loop, &c->kill_timer);
+		child_signal(c, SIGKILL);
+	}
+}
+
+static void reap_silently(struct children *cs)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+		struct child *c = find_child(cs, pid);
+
+		if (c != NULL) {
+			list_unlink(&c->link);
+			c->pid = 0;
+		}
+	}
+}
+
+static void forget_running(struct children *cs)
 {
 	struct list *pos, *tmp;
 
 	list_foreach_safe(&cs->running, pos, tmp) {
 		struct child *c = container_of(pos, struct child, link);
 
-		loop_timer_clear(cs->loop, &c->kill_timer);
-		child_signal(c, SIGKILL);
 		list_unlink(&c->link);
 		c->pid = 0;
 	}
@@ -410,13 +447,13 @@ void children_finish(struct children *cs)
 	for (;;) {
 		struct hunt h = { .cs = cs };
 
-		while (waitpid(-1, NULL, WNOHANG) > 0) {
-		}
+		reap_silently(cs);
 		/* Descendants become our children one generation after the other. */
-		proc_each(hunt_one, &h);
-		if (h.found == 0 || clock_mono_us() > end) {
-			return;
+		proc_descend(getpid(), hunt_one, &h);
+		if ((!h.any && list_empty(&cs->running)) || clock_mono_us() > end) {
+			break;
 		}
 		sigtimedwait(&chld, NULL, &step);
 	}
+	forget_running(cs);
 }

@@ -4,8 +4,8 @@
  * program. The process group is the unit of killing; a pid that was reaped is never signalled again.
  *
  * Orphans: the program is a subreaper (or PID 1), so descendants that lost their parent become our children; they are
- * reaped here, and child_kill_strays() ends those that escaped their group. When the program itself is killed, the
- * guard (io/guard.h) ends the groups.
+ * reaped here, and child_kill_strays() ends those that escaped their group. When the program itself is killed, the guard
+ * (io/guard.h) ends the groups.
  */
 #ifndef IO_CHILD_H
 #define IO_CHILD_H
@@ -27,8 +27,8 @@ struct child_exit {
 	int code; /* exit status, or the signal's number */
 };
 
-/* The leader has been reaped. Its group may still hold members: they are sent SIGKILL right before this call.
- * The child is in nobody's list any more and may be spawned again. */
+/* The leader has been reaped. Its group may still hold members: they are sent SIGKILL right before this call. The
+ * child is in nobody's list any more and may be spawned again. */
 typedef void (*child_exit_fn)(struct child *c, const struct child_exit *ex);
 
 struct child {
@@ -50,8 +50,8 @@ struct child_spec {
 /* spared: a child that is none of ours to end (the guard), 0 = none. */
 struct children *children_new(struct loop *loop, pid_t spared) MUST_CHECK;
 void children_free(struct children *cs);
-/* The end: SIGKILLs every group and every other child of ours, and waits until all are reaped. on_exit is not called.
- * Blocks for as long as the kernel takes to end them (bounded to a few seconds). */
+/* The end: SIGKILLs every group and every other descendant of ours, and waits until all are reaped. on_exit is not
+ * called. Blocks for as long as the kernel takes to end them (bounded to a few seconds). */
 void children_finish(struct children *cs);
 /* On SIGCHLD: reaps whatever is there, strangers too. */
 void children_reap(struct children *cs);
@@ -59,13 +59,14 @@ void children_reap(struct children *cs);
 void child_init(struct child *c, child_exit_fn on_exit);
 /* 0 or -errno of what failed (ENOENT, EACCES, ENOEXEC, ...): then nothing was started. */
 int child_spawn(struct children *cs, struct child *c, const struct child_spec *spec) MUST_CHECK;
-/* SIGTERM now (skipped when grace_us is 0), SIGKILL to the group after grace_us, with SIGCONT so that a stopped process
- * dies too. Idempotent; a later call may shorten the grace. */
+/* SIGTERM now (skipped when grace_us is 0), SIGKILL to the group after grace_us, with SIGCONT so that a stopped
+ * process dies too. Idempotent; a later call may shorten the grace. */
 void child_stop(struct child *c, int64_t grace_us);
 void child_signal(struct child *c, int signo); /* to the group */
 
-/* SIGKILLs every descendant of ours whose environment has `name=value`, or every child of ours if name is NULL.
- * Reads /proc; a few milliseconds. Returns how many were killed. */
+/* SIGKILLs every descendant of ours that has escaped from the tree of its runtime (running children and what is below
+ * them are left alone) and whose environment has `name=value`; if name is NULL, every descendant, running children
+ * too. Reads /proc; a few milliseconds. Returns how many were killed. */
 unsigned child_kill_strays(struct children *cs, const char *name, const char *value);
 
 /* Bytes resident now, summed over the child's process tree, and the leader's own high-water mark; 0 when unknown. */

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +15,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/proc.h"
 
+#define MARK "AWS_LAMBDA_RUNTIME_API"
+#define ADDRESS_LEN 64
 #define NOTES_MAX 2048 /* MAX_CONCURRENCY groups and as many addresses, at most 1000 of each */
 
-enum note_kind { NOTE_WATCH, NOTE_UNWATCH, NOTE_ADDRESS };
+static const int pipe_bytes = 256 * 1024; /* a burst of notes must fit: the daemon does not wait for the guard */
+
+enum note_kind { NOTE_WATCH, NOTE_UNWATCH, NOTE_ADDRESS, NOTE_ORDERLY_END };
 
 struct note {
-	int kind;
+	enum note_kind kind;
 	pid_t pgid;
-	char entry[88]; /* "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001" */
+	char address[ADDRESS_LEN];
 };
 
 _Static_assert(sizeof(struct note) <= PIPE_BUF, "a note is written in one piece");
@@ -38,41 +44,75 @@ struct guard {
 /* --- in the guard process --- */
 
 struct book {
-	struct note notes[NOTES_MAX];
+	struct note notes[NOTES_MAX]; /* WATCH and ADDRESS */
 	size_t count;
+	uint64_t born_ticks;
+	uint64_t end_ticks;
+	bool orderly;
 	unsigned killed; /* in one round */
 };
 
+static struct note *find_note(struct book *b, const struct note *like)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct note *n = &b->notes[i];
+
+		if (n->kind == like->kind && n->pgid == like->pgid && strcmp(n->address, like->address) == 0) {
+			return n;
+		}
+	}
+	return NULL;
+}
+
+static void add_note(struct book *b, const struct note *n)
+{
+	if (find_note(b, n) == NULL && b->count < NOTES_MAX) {
+		b->notes[b->count++] = *n;
+	}
+}
+
 static void take_note(struct book *b, const struct note *n)
 {
-	if (n->kind != NOTE_UNWATCH) {
-		if (b->count < NOTES_MAX) {
-			b->notes[b->count++] = *n;
+	const struct note watch = { .kind = NOTE_WATCH, .pgid = n->pgid };
+	struct note *old;
+
+	switch (n->kind) {
+	case NOTE_WATCH:
+	case NOTE_ADDRESS:
+		add_note(b, n);
+		break;
+	case NOTE_UNWATCH:
+		old = find_note(b, &watch);
+		if (old != NULL) {
+			*old = b->notes[--b->count];
 		}
-		return;
+		break;
+	case NOTE_ORDERLY_END:
+		b->orderly = true;
+		break;
 	}
-	for (size_t i = 0; i < b->count; i++) {
-		if (b->notes[i].kind == NOTE_WATCH && b->notes[i].pgid == n->pgid) {
-			b->notes[i] = b->notes[--b->count];
-			return;
-		}
-	}
+}
+
+/* Another daemon may listen on the same address at another time, or in another network. */
+static bool in_our_time(const struct book *b, pid_t pid)
+{
+	struct proc_stat st;
+
+	return proc_read_stat(pid, &st) && st.state != 'Z' && st.start_ticks >= b->born_ticks &&
+	       st.start_ticks <= b->end_ticks;
 }
 
 static bool kill_if_ours(pid_t pid, void *ctx)
 {
+	struct note like = { .kind = NOTE_ADDRESS };
 	struct book *b = ctx;
-	struct proc_stat st;
 
-	if (pid == getpid() || !proc_read_stat(pid, &st) || st.state == 'Z' || !proc_same_namespaces(pid)) {
+	if (pid == getpid() || !in_our_time(b, pid) || !proc_env(pid, MARK, like.address, sizeof(like.address))) {
 		return true;
 	}
-	for (size_t i = 0; i < b->count; i++) {
-		if (b->notes[i].kind == NOTE_ADDRESS && proc_has_env(pid, b->notes[i].entry)) {
-			kill(pid, SIGKILL);
-			b->killed++;
-			return true;
-		}
+	if (find_note(b, &like) != NULL && proc_same_namespaces(pid)) {
+		kill(pid, SIGKILL);
+		b->killed++;
 	}
 	return true;
 }
@@ -84,6 +124,9 @@ static void end_everything(struct book *b)
 			kill(-b->notes[i].pgid, SIGKILL);
 		}
 	}
+	if (b->orderly) {
+		return;
+	}
 	/* Again until a look finds none: a process may fork while we look. */
 	for (unsigned round = 0; round < 10; round++) {
 		b->killed = 0;
@@ -94,67 +137,99 @@ static void end_everything(struct book *b)
 	}
 }
 
-static void close_all_but(int keep)
+/* Whoever waits for the end of the daemon's output or of its sockets must not wait for us. Returns the new fd. */
+static int close_all_but(int fd)
 {
+	const int kept = 3;
 	int null = open("/dev/null", O_RDWR);
 
-	for (int fd = 0; fd <= 2; fd++) {
-		if (null < 0) {
-			close(fd);
-		} else {
-			dup2(null, fd);
-		}
+	for (int i = 0; i < kept && null >= 0; i++) {
+		dup2(null, i);
 	}
-	if (keep > 3) {
-		close_range(3, (unsigned)keep - 1, 0);
+	dup2(fd, kept);
+	closefrom(kept + 1);
+	return kept;
+}
+
+/* Nothing but the end of the pipe may end the guard. */
+static void leave_the_crowd(void)
+{
+	sigset_t all;
+
+	setsid();
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	prctl(PR_SET_NAME, "lambda-guard");
+	/* Or the daemon's directory could not be unmounted. */
+	if (chdir("/") != 0) {
+		return;
 	}
-	close_range((unsigned)keep + 1, UINT_MAX, 0);
 }
 
 static NORETURN void guard_main(int fd)
 {
-	static struct book book;
+	static struct book book; /* its pages are touched as they fill */
+	struct proc_stat self;
 	struct note n;
 	ssize_t got;
 
-	setsid();
-	prctl(PR_SET_NAME, "lambda-guard");
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	close_all_but(fd);
+	leave_the_crowd();
+	fd = close_all_but(fd);
+	if (proc_read_stat(getpid(), &self)) {
+		book.born_ticks = self.start_ticks;
+	}
 	do {
 		got = read(fd, &n, sizeof(n));
 		if (got == (ssize_t)sizeof(n)) {
 			take_note(&book, &n);
 		}
 	} while (got > 0 || (got < 0 && errno == EINTR));
+	book.end_ticks = clock_boot_ticks();
 	end_everything(&book);
 	_exit(0);
 }
 
 /* --- in the daemon --- */
 
+/* A pipe whose ends are no standard descriptors, not even when the daemon was started without those. */
+static int make_pipe(int fds[2])
+{
+	int low[2];
+	int r = 0;
+
+	if (pipe2(low, O_CLOEXEC) != 0) {
+		return -errno;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		fds[i] = low[i] > STDERR_FILENO ? low[i] : fcntl(low[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		if (fds[i] < 0) {
+			r = -errno;
+		}
+		if (fds[i] != low[i]) {
+			close(low[i]);
+		}
+	}
+	if (r != 0) {
+		close(fds[0]);
+		close(fds[1]);
+	}
+	return r;
+}
+
 struct guard *guard_start(void)
 {
 	struct guard *g;
 	int fds[2];
+	int r;
 	pid_t pid;
 
 	if (getpid() == 1) {
 		return NULL;
 	}
-	if (pipe2(fds, O_CLOEXEC) != 0) {
-		log_warn("no guard: pipe errno=%d", errno);
+	r = make_pipe(fds);
+	if (r != 0) {
+		log_warn("no guard: pipe errno=%d", -r);
 		return NULL;
-	}
-	/* Above the descriptors that the guard gives to /dev/null. */
-	if (fds[0] < 3) {
-		int high = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
-
-		close(fds[0]);
-		fds[0] = high;
 	}
 	pid = fork();
 	if (pid == 0) {
@@ -168,6 +243,7 @@ struct guard *guard_start(void)
 		return NULL;
 	}
 	fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	(void)fcntl(fds[1], F_SETPIPE_SZ, pipe_bytes);
 	g = xcalloc(1, sizeof(*g));
 	g->pid = pid;
 	g->fd = fds[1];
@@ -182,7 +258,7 @@ pid_t guard_pid(const struct guard *g)
 static void send_note(struct guard *g, const struct note *n)
 {
 	if (g != NULL && write(g->fd, n, sizeof(*n)) != (ssize_t)sizeof(*n)) {
-		log_warn("the guard was not told of a runtime errno=%d", errno);
+		log_warn("the guard could not be told errno=%d", errno);
 	}
 }
 
@@ -203,16 +279,24 @@ void guard_unwatch(struct guard *g, pid_t pgid)
 void guard_address(struct guard *g, const char *runtime_api)
 {
 	struct note n = { .kind = NOTE_ADDRESS };
+	const char *inherited = getenv(MARK);
 
-	snprintf(n.entry, sizeof(n.entry), "AWS_LAMBDA_RUNTIME_API=%s", runtime_api);
+	/* Our parent may have the same, and its other children. */
+	if (inherited != NULL && strcmp(inherited, runtime_api) == 0) {
+		return;
+	}
+	snprintf(n.address, sizeof(n.address), "%s", runtime_api);
 	send_note(g, &n);
 }
 
 void guard_stop(struct guard *g)
 {
+	const struct note n = { .kind = NOTE_ORDERLY_END };
+
 	if (g == NULL) {
 		return;
 	}
+	send_note(g, &n);
 	close(g->fd);
 	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR) {
 	}

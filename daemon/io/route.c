@@ -35,11 +35,6 @@ static bool matches(const char *template, const char *path, struct route_match *
 	return *path == '\0';
 }
 
-static bool serves(const struct route *r, const char *method)
-{
-	return strcmp(r->method, method) == 0 || (strcmp(r->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
-}
-
 static void allow(struct route_match *out, const char *method)
 {
 	size_t len = strlen(out->allow);
@@ -60,7 +55,7 @@ void route_find(const struct route *routes, size_t count, const char *method, co
 		if (!matches(routes[i].path, path, out)) {
 			continue;
 		}
-		if (serves(&routes[i], method)) {
+		if (strcmp(routes[i].method, method) == 0) {
 			out->result = ROUTE_FOUND;
 			out->id = routes[i].id;
 			return;

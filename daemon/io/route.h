@@ -29,7 +29,7 @@ struct route_match {
 	char allow[64]; /* ROUTE_WRONG_METHOD: "GET, POST" */
 };
 
-/* HEAD is served by a route for GET. */
+/* HEAD is not GET: a HEAD of a long-poll would take an event and throw it away. */
 void route_find(const struct route *routes, size_t count, const char *method, const char *path,
 		struct route_match *out);
 

@@ -231,7 +231,8 @@ static int wait_ms(const struct loop *loop, int64_t max_wait_us)
 	if (loop->timers > 0) {
 		int64_t left = loop->heap[0]->at_us - clock_mono_us();
 
-		left = left > 0 ? left : 0;
+		/* loop_timer_set() puts what is overdue 1 us ahead; that is not worth a whole millisecond. */
+		left = left > 1 ? left : 0;
 		us = us < 0 || left < us ? left : us;
 	}
 	if (us < 0) {
@@ -252,13 +253,19 @@ static void run_timers(struct loop *loop)
 
 static void run_hooks(struct loop *loop)
 {
-	struct list *pos, *tmp;
+	struct list mark; /* our place: a hook may remove any other, so no pointer into the list can be kept */
 
-	list_foreach_safe(&loop->hooks, pos, tmp) {
+	list_init(&mark);
+	list_push_front(&loop->hooks, &mark);
+	while (mark.next != &loop->hooks) {
+		struct list *pos = mark.next;
 		struct loop_hook *hook = container_of(pos, struct loop_hook, link);
 
+		list_unlink(&mark);
+		list_push_front(pos, &mark);
 		hook->fn(hook->ctx);
 	}
+	list_unlink(&mark);
 }
 
 int loop_turn(struct loop *loop, int64_t max_wait_us)
@@ -290,10 +297,10 @@ int loop_run(struct loop *loop)
 {
 	int r = 0;
 
-	loop->stopped = false;
 	while (!loop->stopped && r == 0) {
 		r = loop_turn(loop, -1);
 	}
+	loop->stopped = false;
 	return r;
 }
 

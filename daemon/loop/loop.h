@@ -64,7 +64,7 @@ void loop_timer_init(struct loop_timer *t, loop_fn fn, void *ctx);
 void loop_timer_set(struct loop *loop, struct loop_timer *t, int64_t at_us); /* arm or move */
 void loop_timer_clear(struct loop *loop, struct loop_timer *t);             /* idempotent */
 
-/* Runs at the end of every turn, in the order of addition, until removed. */
+/* Runs at the end of every turn, in the order of addition, until removed. A hook may add and remove hooks. */
 void loop_hook_add(struct loop *loop, struct loop_hook *hook, loop_fn fn, void *ctx);
 void loop_hook_del(struct loop_hook *hook);
 
@@ -74,7 +74,7 @@ void loop_defer(struct loop *loop, struct loop_grave *grave, loop_fn fn, void *c
 /* Makes the next wait return at once: work was produced outside an fd callback (e.g. in a hook). */
 void loop_wake(struct loop *loop);
 
-int loop_run(struct loop *loop) MUST_CHECK; /* until loop_stop; 0 or -errno of epoll */
+int loop_run(struct loop *loop) MUST_CHECK; /* until loop_stop (an earlier one counts); 0 or -errno of epoll */
 int loop_turn(struct loop *loop, int64_t max_wait_us) MUST_CHECK; /* one turn; -1 = as long as needed */
 void loop_stop(struct loop *loop);
 

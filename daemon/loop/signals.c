@@ -33,9 +33,14 @@ static void handled_set(sigset_t *set)
 
 void signals_block(void)
 {
+	struct sigaction hup;
 	sigset_t set;
 
 	handled_set(&set);
+	/* Under nohup a hang-up stays ignored; a blocked signal would be fetched all the same. */
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_IGN) {
+		sigdelset(&set, SIGHUP);
+	}
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* An ignored SIGCHLD, inherited, would have the kernel reap our children before we can. */

@@ -50,9 +50,13 @@ class Output:
             assert text.encode() in self.data, f"no {text!r} in output: {bytes(self.data[-2000:])!r}"
             return bytes(self.data)
 
+    def lines(self):
+        with self.changed:
+            return self.data.decode().splitlines()
+
     def tail(self):
         with self.changed:
-            return self.data[-8000:].decode(errors="replace")
+            return self.data[-3000:].decode(errors="replace")
 
 
 @dataclass

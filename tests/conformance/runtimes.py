@@ -18,6 +18,7 @@ class Runtime:
     command: tuple  # {out}: the build directory, {root}: the repository
     core: bool
     raises: str = None  # error type of "raise"; None: the language has no agreed one
+    message: str = "this went wrong"  # what becomes of that message
     missing_handler: tuple = None  # command whose handler does not exist
 
     @property
@@ -25,8 +26,7 @@ class Runtime:
         return BUILD / self.name
 
     def words(self, command=None):
-        places = {"out": self.out, "root": ROOT}
-        return [word.format(**places) for word in command or self.command]
+        return [word.format(out=self.out, root=ROOT) for word in command or self.command]
 
 
 NODE = ("{out}/node_modules/.bin/aws-lambda-ric",)
@@ -34,10 +34,10 @@ PYTHON = ("{out}/venv/bin/python", "-m", "awslambdaric")
 JAVA = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", "{out}/classes:{out}/lib/*")
 
 ALL = [
-    Runtime("node", (*NODE, "index.handler"), True, "RangeError", (*NODE, "nope.nope")),
-    Runtime("python", (*PYTHON, "handler.handler"), True, "ValueError", (*PYTHON, "nope.nope")),
+    Runtime("node", (*NODE, "index.handler"), True, "RangeError", missing_handler=(*NODE, "nope.nope")),
+    Runtime("python", (*PYTHON, "handler.handler"), True, "ValueError", missing_handler=(*PYTHON, "nope.nope")),
     Runtime("go", ("{out}/bootstrap",), True, "errorString"),
-    Runtime("bash", ("{root}/echo-runtime/bootstrap", "function.handler"), True),
+    Runtime("bash", ("{root}/echo-runtime/bootstrap", "function.handler"), True, "Function.HandlerFailed", "status 9"),
     Runtime("rust", ("{out}/bootstrap",), False),
     Runtime(
         "java",
@@ -57,3 +57,7 @@ def build(script, out):
 
 def build_runtime(runtime):
     build(HERE / "runtimes" / runtime.name / "build.sh", runtime.out)
+
+
+def named(name):
+    return next(runtime for runtime in ALL if runtime.name == name)

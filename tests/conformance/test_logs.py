@@ -4,6 +4,8 @@
 import json
 import re
 
+import pytest
+
 CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -31,13 +33,30 @@ def test_nothing_binary_on_stdout(function):
     assert not CONTROL.search(said), said
     text = said.decode()
     assert text.count("second line äöü") == 3
-    assert "first line" in text
+    # Without that descriptor the clients would have to flatten an event of two lines.
+    assert "logger first line\nsecond line äöü" in text
 
 
 def test_many_lines_lose_nothing(function):
     for number in range(20):
         text = run_and_collect(function, f"line number {number}").decode()
         assert text.count(f"line number {number}") == 3
+
+
+@pytest.mark.runtimes("node", "python")
+def test_json_format(start, runtime):
+    """The client and the daemon agree on JSON, and on the id."""
+    daemon = start(runtime, {"AWS_LAMBDA_LOG_FORMAT": "JSON"})
+    reply = daemon.invoke(json.dumps({"do": "log", "text": "structured"}).encode())
+    request_id = reply.headers["x-amzn-RequestId"]
+    daemon.stdout.wait_for('"platform.report"')
+    lines = daemon.stdout.lines()
+    records = [json.loads(line) for line in lines if line.startswith("{")]
+    kinds = [record["type"] for record in records if "type" in record]
+    assert kinds == ["platform.start", "platform.report"] or kinds[1:] == ["platform.start", "platform.report"]
+    assert {r["record"]["requestId"] for r in records if r.get("type") in kinds[-2:]} == {request_id}
+    logged = [record for record in records if "logger structured" in str(record.get("message"))]
+    assert [record["requestId"] for record in logged] == [request_id]
 
 
 def test_report(function):

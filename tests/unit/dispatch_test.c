@@ -79,6 +79,12 @@ static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
 	note(ctx, "stop%u:%s", inst->slot, words[why]);
 }
 
+static void on_handing(void *ctx, struct instance *inst)
+{
+	(void)ctx;
+	assert_int_equal(inst->state, INST_IDLE);
+}
+
 static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 {
 	(void)ctx;
@@ -104,7 +110,8 @@ static void on_drained(void *ctx)
 	note(ctx, "drained");
 }
 
-static const struct dispatch_ops ops = { on_start, on_stop, on_handed, on_finished, on_rearm, on_drained };
+static const struct dispatch_ops ops = { on_start,	 on_stop,  on_handing, on_handed,
+					   on_finished, on_rearm, on_drained };
 
 static void on_done(struct invocation *inv, const struct outcome *out)
 {

@@ -13,7 +13,7 @@ begin_build() {
 	flock 9
 	stamp=$( (
 		echo "$@"
-		find "$here" "$here/../stamp.sh" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
+		find "$here" "${BASH_SOURCE[0]}" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
 	) | sha256sum)
 	if [ -f "$out/.stamp" ] && [ "$(cat "$out/.stamp")" = "$stamp" ]; then
 		exit 0

@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the daemon beside the floor program, which moves the same bytes over the same hops and does nothing else.
+
+Both are measured in the same run, in turns, so that what else the machine does falls on both; a ratio is the median
+of the rounds' own ratios. A table goes to stdout, every single value to the file of --json.
+"""
+import argparse
+import json
+import os
+import platform
+import resource
+import select
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "release"
+LIMIT = 60  # seconds: a measurement that takes longer has failed
+REQUEST = (b"POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\n"
+           b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+
+class Failed(Exception):
+    pass
+
+
+class Scenario:
+    """One kind of load. rate, p50 ... come from the load generator; cpu and peak from /proc of the server."""
+
+    def __init__(self, key, title, runtimes, options, count, env=None):
+        self.key, self.title, self.runtimes = key, title, runtimes
+        self.options, self.count, self.env = options, count, env or {}
+
+    def arguments(self, divisor):
+        if "--hold" in self.options:
+            return ["--hold", str(max(100, self.count // divisor))]
+        return [*self.options, "--count", str(max(50, self.count // divisor))]
+
+
+def waiting_callers():
+    """As many callers as a process may hold open here: 10,000 where the limit allows it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return 10000 if hard == resource.RLIM_INFINITY else max(100, min(10000, hard - 1000))
+
+
+SCENARIOS = [
+    Scenario("sequential", "1 caller, 1 runtime, 2 B", 1, ["--callers", "1"], 20000),
+    Scenario("reports", "the same, START/END/REPORT printed", 1, ["--callers", "1"], 20000,
+             {"PRINT_REPORTS": "TRUE"}),
+    Scenario("callers16", "16 callers, 1 runtime, 2 B", 1, ["--callers", "16"], 40000),
+    Scenario("runtimes4", "16 callers, 4 runtimes, 2 B", 4, ["--callers", "16"], 60000),
+    Scenario("body64k", "4 callers, 1 runtime, 64 KiB", 1, ["--callers", "4", "--body", "65536"], 6000),
+    Scenario("body1m", "4 callers, 1 runtime, 1 MiB", 1, ["--callers", "4", "--body", "1048576"], 600),
+    Scenario("waiting", "up to 10,000 callers waiting at once", 1, ["--hold"], waiting_callers()),
+]
+METRICS = [("rate", "1/s"), ("p50", "us"), ("p99", "us"), ("cpu", "us/inv"), ("peak", "kB")]
+START_METRICS = [("listening", "us"), ("first_answer", "us"), ("resident", "kB"), ("proportional", "kB")]
+
+
+def status_kb(pid, field):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1])
+    raise Failed(f"/proc/{pid}/status has no {field}")
+
+
+def cpu_us(pid):
+    """Time on a processor of all threads, user and kernel."""
+    return sum(int(p.read_text().split()[0]) for p in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
+
+
+def own_processes(pid):
+    """The process and those of its children that run the same program: helpers, but no runtimes."""
+    program = os.readlink(f"/proc/{pid}/exe")
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if os.readlink(f"/proc/{child}/exe") == program:
+                found.append(int(child))
+    return found
+
+
+def proportional_kb(pid):
+    """Pss, in which a page that n processes share counts for 1/n, summed over the processes of the daemon."""
+    total = 0
+    for each in own_processes(pid):
+        for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total
+
+
+class Server:
+    """A running daemon or floor program."""
+
+    def __init__(self, program, echo, runtimes=1, env=None):
+        ready_read, ready_write = os.pipe()
+        self.stderr = tempfile.TemporaryFile()
+        keep = {k: os.environ[k] for k in ("PATH", "HOME", "LD_LIBRARY_PATH") if k in os.environ}
+        settings = {
+            "PORT": "0", "INVOKE_API_HOST": "127.0.0.1", "RUNTIME_API_PORT": "0", "READY_FD": str(ready_write),
+            "MAX_CONCURRENCY": str(runtimes), "AWS_LAMBDA_FUNCTION_TIMEOUT": str(LIMIT), "PRINT_REPORTS": "FALSE",
+        }
+        self.began = time.monotonic_ns()
+        self.process = subprocess.Popen([program, echo], env={**keep, **settings, **(env or {})},
+                                        pass_fds=[ready_write], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=self.stderr)
+        os.close(ready_write)
+        with os.fdopen(ready_read) as ready:
+            line = ready.readline() if select.select([ready], [], [], LIMIT)[0] else ""
+        self.listening_us = self.since_start_us()
+        if not line.startswith("invoke="):
+            self.fail("does not say where it listens")
+        self.address = line.split()[0].removeprefix("invoke=")
+
+    def since_start_us(self):
+        return (time.monotonic_ns() - self.began) / 1000
+
+    def first_answer_us(self):
+        host, port = self.address.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=LIMIT) as s:
+            s.sendall(REQUEST)
+            reply = s.recv(4096)
+            answered = self.since_start_us()
+            while b"\r\n\r\n" not in reply or not reply.endswith(b"{}"):
+                more = s.recv(4096)
+                if not more:
+                    self.fail(f"answered {reply!r}")
+                reply += more
+            if not reply.startswith(b"HTTP/1.1 200 "):
+                self.fail(f"answered {reply!r}")
+        return answered
+
+    def fail(self, why):
+        self.stop()
+        raise Failed(f"{self.process.args[0]} {why}\n{self.errors()}")
+
+    def errors(self):
+        self.stderr.seek(0)
+        return self.stderr.read().decode(errors="replace")[-4000:]
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        self.stderr.close()
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.programs = {} if args.floor_only else {"daemon": args.daemon}
+        self.programs["floor"] = args.floor
+        self.divisor = 20 if args.quick else 1
+        self.values = {}  # scenario -> program -> metric -> one value a round
+
+    def keep(self, scenario, program, values):
+        kept = self.values.setdefault(scenario, {}).setdefault(program, {})
+        for metric, value in values.items():
+            kept.setdefault(metric, []).append(round(value, 1))
+
+    def load(self, server, options):
+        command = [self.args.load, "--timeout", str(LIMIT), *options, server.address]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=2 * LIMIT, check=False)
+        if done.returncode != 0:
+            server.fail(f"under {' '.join(command)}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+    def start_once(self, name):
+        with Server(self.programs[name], self.args.echo) as server:
+            pid = server.process.pid
+            values = {"listening": server.listening_us, "first_answer": server.first_answer_us()}
+            values["resident"] = status_kb(pid, "VmRSS")
+            values["proportional"] = proportional_kb(pid)
+        return values
+
+    def start(self, name):
+        runs = [self.start_once(name) for _ in range(2 if self.args.quick else 10)]
+        self.keep("start", name, {metric: statistics.median(r[metric] for r in runs) for metric in runs[0]})
+
+    def measure(self, scenario, name):
+        with Server(self.programs[name], self.args.echo, scenario.runtimes, scenario.env) as server:
+            pid = server.process.pid
+            self.load(server, ["--callers", str(scenario.runtimes), "--count", str(max(50, 1000 // self.divisor))])
+            before = cpu_us(pid)
+            result = self.load(server, scenario.arguments(self.divisor))
+            values = {metric: result[metric] for metric in ("rate", "p50", "p99")}
+            values["cpu"] = (cpu_us(pid) - before) / result["count"]
+            values["peak"] = status_kb(pid, "VmHWM")
+        self.keep(scenario.key, name, values)
+
+    def run(self):
+        for number in range(self.args.rounds):
+            names = list(self.programs)
+            if number % 2:
+                names.reverse()
+            print(f"round {number + 1} of {self.args.rounds}", file=sys.stderr)
+            for name in names:
+                self.start(name)
+            for scenario in SCENARIOS:
+                for name in names:
+                    self.measure(scenario, name)
+
+    def ratios(self, scenario, metric):
+        of = self.values[scenario]
+        if "daemon" not in of:
+            return []
+        return [d / f for d, f in zip(of["daemon"][metric], of["floor"][metric]) if f]
+
+    def rows(self):
+        start = ("start", "start, 1 answer, idle", START_METRICS)
+        for key, title, metrics in [start, *((s.key, s.title, METRICS) for s in SCENARIOS)]:
+            for metric, unit in metrics:
+                medians = {name: statistics.median(m[metric]) for name, m in self.values[key].items()}
+                yield key, title, metric, unit, medians, self.ratios(key, metric)
+
+    def print_table(self):
+        print(f"{'':42}{'':>20}{'daemon':>12}{'floor':>12}{'ratio':>8}   (lowest - highest)")
+        last = None
+        for key, title, metric, unit, medians, ratios in self.rows():
+            cells = "".join(f"{medians[n]:12.1f}" if n in medians else f"{'-':>12}" for n in ("daemon", "floor"))
+            ratio = f"{statistics.median(ratios):8.2f}   ({min(ratios):.2f} - {max(ratios):.2f})" if ratios else ""
+            print(f"{title if key != last else '':42}{metric + ' ' + unit:>20}{cells}{ratio}")
+            last = key
+
+    def write_json(self):
+        document = {"rounds": self.args.rounds, "quick": self.args.quick,
+                    "machine": {"processors": os.cpu_count(), "kernel": platform.release()}, "scenarios": {}}
+        for key, title, metric, unit, medians, ratios in self.rows():
+            entry = document["scenarios"].setdefault(key, {"title": title, "metrics": {}})
+            entry["metrics"][metric] = {
+                "unit": unit, "median": medians,
+                "ratio": round(statistics.median(ratios), 3) if ratios else None,
+                "rounds": {name: m[metric] for name, m in self.values[key].items()},
+            }
+        path = Path(self.args.json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--rounds", type=int, help="how often everything is measured (5; 1 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="small counts: shows that it runs, not how fast")
+    parser.add_argument("--floor-only", action="store_true", help="no daemon")
+    parser.add_argument("--daemon", default=str(BUILD / "lambda-runtime-api-daemon"), metavar="PATH")
+    parser.add_argument("--floor", default=str(BUILD / "bench" / "floor"), metavar="PATH")
+    parser.add_argument("--load", default=str(BUILD / "bench" / "load"), metavar="PATH")
+    parser.add_argument("--echo", default=str(BUILD / "echo-runtime"), metavar="PATH")
+    parser.add_argument("--json", default=str(ROOT / "build" / "bench.json"), metavar="FILE")
+    args = parser.parse_args()
+    args.rounds = args.rounds if args.rounds is not None else 1 if args.quick else 5
+    if not 1 <= args.rounds <= 100:
+        parser.error("--rounds: 1 to 100")
+    for name in ("daemon", "floor", "load", "echo"):
+        path = os.path.abspath(getattr(args, name))
+        if not os.access(path, os.X_OK) and not (name == "daemon" and args.floor_only):
+            parser.error(f"--{name}: there is no program {path}: run make")
+        setattr(args, name, path)
+    return args
+
+
+def main():
+    bench = Bench(parse_arguments())
+    try:
+        bench.run()
+    except (Failed, OSError, subprocess.TimeoutExpired) as e:
+        print(f"bench: {e}", file=sys.stderr)
+        return 1
+    bench.print_table()
+    bench.write_json()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

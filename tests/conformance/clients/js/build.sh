@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# build.sh OUTDIR: the pinned AWS SDK for JavaScript, and the script beside it.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../../runtimes/stamp.sh"
+need node npm
+begin_build "$1" "$(node -v)"
+
+cp "$here"/package*.json "$here/invoke.mjs" "$out/"
+cd "$out"
+npm ci --ignore-scripts --no-audit --no-fund
+end_build

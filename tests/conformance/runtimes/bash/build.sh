@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# build.sh OUTDIR: the function script; the runtime is the bootstrap of echo-runtime/.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../stamp.sh"
+need bash curl jq
+begin_build "$1"
+
+cp "$here/function.sh" "$out/"
+end_build
