@@ -229,17 +229,10 @@ void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us)
 void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us)
 {
 	(void)now_us;
-	if (inv->state == INV_QUEUED) {
-		list_unlink(&inv->link);
-		d->pending_count--;
-	} else if (inv->state == INV_RUNNING) {
-		inv->inst->inv = NULL;
-		inv->inst = NULL;
-	} else {
-		return;
+	if (inv->state == INV_QUEUED || inv->state == INV_RUNNING) {
+		release_invocation(d, inv);
+		d->stats.cancelled++;
 	}
-	inv->state = INV_DONE;
-	d->stats.cancelled++;
 }
 
 /* The first /next ends the init phase; any other ends the invocation before it. */

@@ -24,7 +24,7 @@ void forget_event(struct instance *inst)
 	inst->event = NULL;
 }
 
-void end_invocation(struct dispatch *d, struct invocation *inv, const struct outcome *out)
+void release_invocation(struct dispatch *d, struct invocation *inv)
 {
 	if (inv->state == INV_QUEUED) {
 		list_unlink(&inv->link);
@@ -34,6 +34,11 @@ void end_invocation(struct dispatch *d, struct invocation *inv, const struct out
 		inv->inst = NULL;
 	}
 	inv->state = INV_DONE;
+}
+
+void end_invocation(struct dispatch *d, struct invocation *inv, const struct outcome *out)
+{
+	release_invocation(d, inv);
 	d->stats.outcomes[out->kind]++;
 	if (out->body != NULL) {
 		d->stats.response_bytes += out->body->len;

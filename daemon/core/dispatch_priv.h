@@ -32,6 +32,8 @@ void dispatch_pump(struct dispatch *d, int64_t now_us);
 unsigned dispatch_live(const struct dispatch *d);
 
 /* dispatch_end.c: every way an invocation or an instance ends. */
+/* Takes it off the queue or its instance: core forgets it. */
+void release_invocation(struct dispatch *d, struct invocation *inv);
 void end_invocation(struct dispatch *d, struct invocation *inv, const struct outcome *out);
 /* The instance's event has its outcome: reports, answers the caller if there is one still. */
 void end_event(struct dispatch *d, struct instance *inst, enum outcome_kind kind, struct blob *body,

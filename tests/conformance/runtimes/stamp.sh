@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by every build.sh: leaves at once when OUT was already built from the same inputs.
 
-# begin_build OUT WORD...: the WORDs are tool versions and the like; every file beside the script counts as input.
-# From here on all output goes to OUT/build.log, whose end is shown when the build fails.
+# begin_build HERE OUT WORD...: every file in HERE is an input, and so are the WORDs: tool versions and the like.
+# From then on all output goes to OUT/build.log, whose end is shown when the build fails.
 begin_build() {
-	out=$1
-	shift
+	local here=$1 out=$2
+
+	shift 2
 	mkdir -p "$(dirname "$out")"
 	# Two test runs at once must not build into the same directory.
 	exec 9>"$out.lock"
@@ -21,14 +22,16 @@ begin_build() {
 	rm -rf "$out"
 	mkdir -p "$out"
 	exec 3>&2 >"$out/build.log" 2>&1
-	trap '[ $? = 0 ] || tail -n 50 "$out/build.log" >&3' EXIT
+	# shellcheck disable=SC2064 # this OUT, as it is now
+	trap "[ \$? = 0 ] || tail -n 50 '$out/build.log' >&3" EXIT
 }
 
-# Written last, so that a build that was interrupted is done again.
+# end_build OUT: written last, so that a build that was interrupted is done again.
 end_build() {
-	echo "$stamp" >"$out/.stamp"
+	echo "$stamp" >"$1/.stamp"
 }
 
+# need TOOL...
 need() {
 	local tool
 	for tool in "$@"; do

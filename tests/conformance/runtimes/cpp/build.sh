@@ -3,10 +3,12 @@
 # build.sh OUTDIR: aws-lambda-cpp from the source archive that the pinned aws-lambda-ric package ships, and the handler.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+out=$(realpath -m "$1")
+# shellcheck source=tests/conformance/runtimes/stamp.sh
 . "$here/../stamp.sh"
 need npm cmake make g++
 lock=$here/../node/package-lock.json
-begin_build "$1" "$(g++ --version)" "$(sha256sum <"$lock")"
+begin_build "$here" "$out" "$(g++ --version)" "$(sha256sum <"$lock")"
 
 cp "$lock" "$here/../node/package.json" "$out/"
 cd "$out"
@@ -24,4 +26,4 @@ cmake -S "$here" -B handler -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$out
 cmake --build handler
 cp handler/bootstrap "$out/"
 rm -rf node_modules runtime handler
-end_build
+end_build "$out"

@@ -6,9 +6,11 @@
 # compiled from the package's unmodified sources by the package's own recipes, and linked with the system's libcurl.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+out=$(realpath -m "$1")
+# shellcheck source=tests/conformance/runtimes/stamp.sh
 . "$here/../stamp.sh"
 need node npm cmake make g++ python3
-begin_build "$1" "$(node -v)"
+begin_build "$here" "$out" "$(node -v)"
 
 cp "$here"/package*.json "$here/index.mjs" "$out/"
 cd "$out"
@@ -36,4 +38,4 @@ fi
 "$out/node_modules/.bin/node-gyp" rebuild "${nodedir[@]}"
 cp build/Release/rapid-client.node dist/
 rm -rf build "$deps/build"
-end_build
+end_build "$out"

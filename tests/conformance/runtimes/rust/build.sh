@@ -3,11 +3,13 @@
 # build.sh OUTDIR: a bootstrap with the lambda_runtime of Cargo.lock.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+out=$(realpath -m "$1")
+# shellcheck source=tests/conformance/runtimes/stamp.sh
 . "$here/../stamp.sh"
 need cargo
-begin_build "$1" "$(cargo --version)"
+begin_build "$here" "$out" "$(cargo --version)"
 
 cargo build --locked --manifest-path "$here/Cargo.toml" --target-dir "$out/target"
 mv "$out/target/debug/bootstrap" "$out/bootstrap"
 rm -rf "$out/target"
-end_build
+end_build "$out"
