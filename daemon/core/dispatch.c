@@ -254,6 +254,16 @@ static void become_ready(struct dispatch *d, struct instance *inst, int64_t now_
 	}
 }
 
+void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	become_ready(d, inst, now_us);
+	if (d->draining) {
+		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+	} else {
+		dispatch_pump(d, now_us);
+	}
+}
+
 enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us)
 {
 	list_init(&p->link);
@@ -269,12 +279,7 @@ enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct 
 		return RT_OK;
 	}
 	list_push_back(&inst->polls, &p->link);
-	become_ready(d, inst, now_us);
-	if (d->draining) {
-		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
-		return RT_OK;
-	}
-	dispatch_pump(d, now_us);
+	instance_back(d, inst, now_us);
 	return RT_OK;
 }
 

@@ -172,6 +172,12 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 	}
 	end_event(d, inst, a->kind, body, content_type, error_type, now_us);
 	blob_unref(body);
+	if (inst->state == INST_BUSY && d->draining) {
+		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+	} else if (inst->state == INST_BUSY && !list_empty(&inst->polls)) {
+		/* A second /next that was parked all the while is as good as a new one. */
+		instance_back(d, inst, now_us);
+	}
 	return RT_OK;
 }
 
@@ -306,9 +312,25 @@ void dispatch_tick(struct dispatch *d, int64_t now_us)
 	}
 }
 
+/* Everything but the runtimes that owe an answer. */
+static void stop_free_instances(struct dispatch *d, int64_t now_us)
+{
+	static const enum inst_state live[] = { INST_STARTING, INST_INIT, INST_IDLE, INST_BUSY };
+	struct list *pos, *tmp;
+
+	for (size_t i = 0; i < countof(live); i++) {
+		list_foreach_safe(&d->by_state[live[i]], pos, tmp) {
+			struct instance *inst = container_of(pos, struct instance, link);
+
+			if (live[i] != INST_BUSY || inst->rt != RT_RUNNING) {
+				stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+			}
+		}
+	}
+}
+
 void dispatch_drain(struct dispatch *d, int64_t now_us)
 {
-	static const enum inst_state free_now[] = { INST_STARTING, INST_INIT, INST_IDLE };
 	struct outcome out = { .kind = OUTCOME_SHUTDOWN };
 
 	if (d->draining) {
@@ -318,11 +340,6 @@ void dispatch_drain(struct dispatch *d, int64_t now_us)
 	while (!list_empty(&d->pending)) {
 		end_invocation(d, list_first(&d->pending, struct invocation, link), &out);
 	}
-	for (size_t i = 0; i < countof(free_now); i++) {
-		while (!list_empty(&d->by_state[free_now[i]])) {
-			stop_instance(d, list_first(&d->by_state[free_now[i]], struct instance, link), STOP_SHUTDOWN,
-				      now_us);
-		}
-	}
+	stop_free_instances(d, now_us);
 	check_drained(d);
 }

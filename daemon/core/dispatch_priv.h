@@ -29,6 +29,8 @@ void inst_set_state(struct dispatch *d, struct instance *inst, enum inst_state t
 void dispatch_arm(struct dispatch *d, int64_t at_us);
 /* Hand waiting invocations to idle instances, start what is missing. */
 void dispatch_pump(struct dispatch *d, int64_t now_us);
+/* A poll of the instance waits: its invocation, or its init, is over. */
+void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us);
 unsigned dispatch_live(const struct dispatch *d);
 
 /* dispatch_end.c: every way an invocation or an instance ends. */

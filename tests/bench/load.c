@@ -400,33 +400,35 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* How far each answer came from the place that its request had; sorted, so that the last one is the worst. */
-static unsigned *displacements(const struct load *l)
+static unsigned displacement(const struct load *l, unsigned place)
 {
-	unsigned *d = must_alloc(l->done + 1, sizeof(*d));
+	unsigned number = l->order[place];
 
-	for (unsigned i = 0; i < l->done; i++) {
-		d[i] = l->order[i] > i ? l->order[i] - i : i - l->order[i];
-	}
-	qsort(d, l->done, sizeof(*d), by_size);
-	return d;
+	return number > place ? number - place : place - number;
 }
 
+/* How far each answer came from the place that its request had; names the caller that was off most. */
 static bool print_order(const struct load *l)
 {
-	unsigned *d = displacements(l);
-	unsigned worst = l->done > 0 ? d[l->done - 1] : 0;
-	unsigned lost = l->opt.callers - (unsigned)l->done;
+	unsigned *d = must_alloc(l->done + 1, sizeof(*d));
+	unsigned worst = 0, lost = l->opt.callers - (unsigned)l->done;
+	bool in_order;
 
+	for (unsigned i = 0; i < l->done; i++) {
+		d[i] = displacement(l, i);
+		worst = d[i] > d[worst] ? i : worst;
+	}
+	in_order = d[worst] <= l->opt.tolerance;
 	printf("\"answered\": %llu, \"lost\": %u, \"swapped\": %llu, \"send_seconds\": %.6f, "
-	       "\"displacement_p50\": %u, \"displacement_p99\": %u, \"displacement_max\": %u, "
-	       "\"tolerance\": %u, \"in_order\": %s, ",
+	       "\"in_order\": %s, \"tolerance\": %u, \"displacement_max\": %u, \"worst_caller\": %u, "
+	       "\"worst_place\": %u, ",
 	       (unsigned long long)l->done, lost, (unsigned long long)l->swapped,
-	       (double)(l->sent_all_at - l->began_at) / 1e9, l->done > 0 ? d[l->done / 2] : 0,
-	       l->done > 0 ? d[l->done * 99 / 100] : 0, worst, l->opt.tolerance,
-	       worst <= l->opt.tolerance ? "true" : "false");
+	       (double)(l->sent_all_at - l->began_at) / 1e9, in_order ? "true" : "false", l->opt.tolerance,
+	       d[worst], l->order[worst], worst);
+	qsort(d, l->done, sizeof(*d), by_size);
+	printf("\"displacement_p50\": %u, \"displacement_p99\": %u, ", d[l->done / 2], d[l->done * 99 / 100]);
 	free(d);
-	return lost == 0 && l->swapped == 0 && worst <= l->opt.tolerance;
+	return lost == 0 && l->swapped == 0 && in_order;
 }
 
 static bool print_result(const struct load *l)

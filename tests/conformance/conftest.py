@@ -29,7 +29,7 @@ def runtime(request):
 
 @pytest.fixture(scope="session")
 def function(runtime):
-    """A daemon with this runtime and a generous timeout, shared by all tests that leave it as they found it."""
+    """A daemon with this runtime, shared by all tests that leave it as they found it."""
     env = {"LAMBDA_TASK_ROOT": str(runtime.out), "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": MEMORY_MB}
     with Daemon(runtime.words(), runtime.out, env) as daemon:
         yield daemon

@@ -35,9 +35,21 @@ JAVA = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", "{out}/cla
 
 ALL = [
     Runtime("node", (*NODE, "index.handler"), True, "RangeError", missing_handler=(*NODE, "nope.nope")),
-    Runtime("python", (*PYTHON, "handler.handler"), True, "ValueError", missing_handler=(*PYTHON, "nope.nope")),
+    Runtime(
+        "python",
+        (*PYTHON, "handler.handler"),
+        True,
+        "ValueError",
+        missing_handler=(*PYTHON, "nope.nope"),
+    ),
     Runtime("go", ("{out}/bootstrap",), True, "errorString"),
-    Runtime("bash", ("{root}/echo-runtime/bootstrap", "function.handler"), True, "Function.HandlerFailed", "status 9"),
+    Runtime(
+        "bash",
+        ("{root}/echo-runtime/bootstrap", "function.handler"),
+        True,
+        "Function.HandlerFailed",
+        "status 9",
+    ),
     Runtime("rust", ("{out}/bootstrap",), False),
     Runtime(
         "java",

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.core
 
 MIB = 1024 * 1024
 REQUEST_MAX = 6 * MIB
-# What AWS sends; its own model of the API calls it RequestTooLargeException, so the SDKs have no class for it.
+# What AWS sends. Its model of the API has RequestTooLargeException, so the SDKs know no class for this one.
 TOO_LARGE = "RequestEntityTooLargeException"
 ARN = "arn:aws:lambda:us-east-1:012345678912:function:conformance"
 NAMES = ["conformance", "function", ARN, f"{ARN}:$LATEST", "012345678912:function:conformance"]
@@ -65,7 +65,8 @@ def client_of(monkeypatch):
 
 def run(words, stdin=b"", check=True):
     env = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | AWS_ENV
-    done = subprocess.run([str(word) for word in words], input=stdin, capture_output=True, env=env, timeout=120)
+    words = [str(word) for word in words]
+    done = subprocess.run(words, input=stdin, capture_output=True, env=env, timeout=120)
     assert not check or done.returncode == 0, done.stderr.decode()
     return done
 
@@ -155,8 +156,8 @@ class TestBoto3:
         assert seen["client_context"]["custom"] == {"greeting": "hello"}
 
     def test_log_tail(self, python, client_of):
-        arguments = {"FunctionName": "conformance", "LogType": "Tail", "Payload": do(do="log", text="remember me")}
-        reply = client_of(python).invoke(**arguments)
+        event = do(do="log", text="remember me")
+        reply = client_of(python).invoke(FunctionName="conformance", LogType="Tail", Payload=event)
         log = base64.b64decode(reply["LogResult"]).decode()
         request_id = reply["ResponseMetadata"]["RequestId"]
         assert log.index(f"START RequestId: {request_id}") < log.index("remember me")

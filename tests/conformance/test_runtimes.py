@@ -35,7 +35,7 @@ def error(reply):
 
 @pytest.mark.parametrize(
     "value",
-    ["hello", "", "äöü ☃ 𝄞", "tab\tquote\"back\\slash", 17, None, True, [1, "two", []], {"nested": {"a": [0.5]}}],
+    ["hello", "", "äöü ☃ 𝄞", 'tab\tquote"back\\slash', 17, None, True, [1, "two", []], {"a": {"b": [0.5]}}],
     ids=repr,
 )
 def test_echo(function, value):
@@ -54,7 +54,7 @@ def test_hundred_in_a_row(function):
 
 @pytest.mark.runtimes("node", "python", "go", "bash", "rust", "cpp")
 def test_callers_at_once_get_their_own_answers(start, runtime):
-    """Not Java: its client unpacks a library to one fixed path, and processes that start together trip over it."""
+    """Not Java: its client unpacks a library to one fixed path, where several processes collide."""
     daemon = start(runtime, {"MAX_CONCURRENCY": "3"})
     with ThreadPoolExecutor(12) as pool:
         replies = list(pool.map(lambda number: ask(daemon, do="echo", value=number), range(36)))
@@ -84,7 +84,8 @@ def test_context(function):
     assert context["request_id"] == reply.headers["x-amzn-RequestId"]
     assert context["function_name"] == function.name
     assert context["function_version"] == "$LATEST"
-    assert context["invoked_function_arn"] == f"arn:aws:lambda:us-east-1:012345678912:function:{function.name}"
+    arn = f"arn:aws:lambda:us-east-1:012345678912:function:{function.name}"
+    assert context["invoked_function_arn"] == arn
     assert context["memory_limit"] == 512
     assert 20_000 < context["remaining_ms"] <= 30_000
     assert "Root=1-5759e988-bd862e3fe1be46a994272793" in context["trace_id"]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by every build.sh: leaves at once when OUT was already built from the same inputs.
 
-# begin_build HERE OUT WORD...: every file in HERE is an input, and so are the WORDs: tool versions and the like.
+# begin_build HERE OUT WORD...: inputs are every file in HERE and the WORDs: tool versions and the like.
 # From then on all output goes to OUT/build.log, whose end is shown when the build fails.
 begin_build() {
 	local here=$1 out=$2

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // usage: node invoke.mjs ENDPOINT; standard input: a JSON list of Invoke inputs, Payload as text.
 // Sends all of them at once through one client, prints a JSON list of what came of each.
-import { readFileSync } from 'node:fs';
+import { json } from 'node:stream/consumers';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 
 const client = new LambdaClient({
@@ -26,6 +26,6 @@ async function invoke(input) {
   }
 }
 
-const inputs = JSON.parse(readFileSync(0, 'utf8'));
+const inputs = await json(process.stdin);
 process.stdout.write(JSON.stringify(await Promise.all(inputs.map(invoke))));
 client.destroy();

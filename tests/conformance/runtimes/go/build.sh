@@ -10,5 +10,6 @@ need go
 begin_build "$here" "$out" "$(go version)"
 
 cd "$here"
-CGO_ENABLED=0 GOFLAGS='' go build -mod=readonly -buildvcs=false -trimpath -tags lambda.norpc -o "$out/bootstrap" .
+export CGO_ENABLED=0 GOFLAGS=
+go build -mod=readonly -buildvcs=false -trimpath -tags lambda.norpc -o "$out/bootstrap" .
 end_build "$out"

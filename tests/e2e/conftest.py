@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+import signal
+
+import pytest
+
+from harness import Daemon, Gate, Runtime
+
+
+def check_end(daemon):
+    """Stops it the orderly way and looks at what it left."""
+    was_running = daemon.process.poll() is None
+    code = daemon.stop()
+    err = daemon.err.all()
+    assert not any("Sanitizer" in line or "runtime error:" in line for line in err), "\n".join(err)
+    if was_running:
+        assert code == 0, "\n".join(err)
+
+
+@pytest.fixture
+def start(request):
+    """start(command, flags=, env=) -> Daemon. At the end each must stop orderly, with status 0."""
+    started = []
+
+    def factory(*args, **kwargs):
+        daemon = Daemon(*args, **kwargs)
+        started.append(daemon)
+        assert daemon.ready, "the daemon did not start:\n" + "\n".join(daemon.err.all())
+        return daemon
+
+    yield factory
+    problems = []
+    for daemon in started:
+        try:
+            check_end(daemon)
+        except AssertionError as problem:
+            problems.append(problem)
+        finally:
+            if daemon.process.poll() is None:
+                daemon.process.send_signal(signal.SIGKILL)
+            print("--- stderr of the daemon ---", *daemon.err.lines[-40:], sep="\n")
+    if problems:
+        raise problems[0]
+
+
+@pytest.fixture
+def daemon(start):
+    """One with the scripted runtime and the defaults."""
+    return start()
+
+
+@pytest.fixture
+def played(start):
+    """A daemon whose runtime the test plays, with an event handed over: (daemon, runtime, future, event)."""
+    from harness import IDLE
+
+    d = start(IDLE)
+    future = d.later(b'{"an":"event"}')
+    runtime = Runtime(d)
+    event = runtime.next()
+    yield d, runtime, future, event
+    runtime.close()
+
+
+@pytest.fixture
+def gate():
+    return Gate()
