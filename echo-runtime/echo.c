@@ -77,6 +77,11 @@ static void client_init(struct client *c)
 		die("AWS_LAMBDA_RUNTIME_API is \"%s\": want HOST:PORT", address);
 	}
 	memcpy(c->host, address, (size_t)(colon - address));
+	if (c->host[0] == '[' && colon[-1] == ']') {
+		/* An IPv6 address is written in brackets, which are not part of it. */
+		memmove(c->host, c->host + 1, (size_t)(colon - address));
+		c->host[colon - address - 2] = '\0';
+	}
 	c->port = colon + 1;
 	c->address = address;
 }

@@ -19,7 +19,8 @@ wanted_tools() {
 }
 
 extra_conformance_tools() {
-	command -v cargo >/dev/null || echo cargo
+	# Debian 12's own cargo is too old for today's lock files; its packages for browsers are not.
+	command -v cargo >/dev/null || { apt-cache show cargo-web >/dev/null 2>&1 && echo cargo-web; } || echo cargo
 	command -v mvn >/dev/null || echo maven
 	command -v javac >/dev/null || echo default-jdk-headless
 }

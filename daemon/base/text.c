@@ -276,6 +276,36 @@ void text_json_string(struct buf *out, const char *s, size_t len)
 	buf_putc(out, '"');
 }
 
+static unsigned utf8_decode(const unsigned char *s, size_t n)
+{
+	unsigned c = n == 2 ? s[0] & 0x1fu : n == 3 ? s[0] & 0x0fu : s[0] & 0x07u;
+
+	for (size_t i = 1; i < n; i++) {
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	return c;
+}
+
+void text_json_ascii(struct buf *out, const char *s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t i = 0;
+
+	while (i < len) {
+		size_t n = utf8_len(p + i, len - i);
+		unsigned c = n > 1 ? utf8_decode(p + i, n) : n == 1 ? p[i] : 0xfffd;
+
+		if (c < 0x80) {
+			buf_putc(out, c < ' ' || c == 0x7f ? ' ' : (char)c);
+		} else if (c < 0x10000) {
+			buf_printf(out, "\\u%04x", c);
+		} else {
+			buf_printf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+		}
+		i += n > 0 ? n : 1;
+	}
+}
+
 /* A pool, so that a request costs no system call. Per thread, so that it needs no lock. */
 static void random_bytes(unsigned char *out, size_t n)
 {

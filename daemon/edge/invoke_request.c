@@ -147,6 +147,7 @@ static int read_client_context(struct httpd_req *req, struct event *ev, struct i
 {
 	const char *text = httpd_req_header(req, "X-Amz-Client-Context");
 	struct buf json = BUF_INIT;
+	struct buf ascii = BUF_INIT;
 	bool ok;
 
 	if (text == NULL || *text == '\0') {
@@ -159,7 +160,9 @@ static int read_client_context(struct httpd_req *req, struct event *ev, struct i
 	}
 	ok = text_unbase64(&json, text, strlen(text)) && json.len > 0 && json_text_is_object(json.data, json.len);
 	if (ok) {
-		ev->client_context = xstrndup(json.data, json.len);
+		/* It travels in a header, and not every runtime takes anything but ASCII there. */
+		text_json_ascii(&ascii, json.data, json.len);
+		ev->client_context = ascii.data;
 	} else {
 		invoke_error_set(error, 400, INVALID_CONTENT, false,
 				 "Client context must be a valid Base64-encoded JSON object.");

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# build.sh OUTDIR: aws-lambda-cpp from the source archive in the pinned aws-lambda-ric package, and the handler.
+# build.sh OUTDIR: aws-lambda-cpp, whose source is in the pinned aws-lambda-ric package, and the handler.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(realpath -m "$1")

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # build.sh OUTDIR: the pinned aws-lambda-ric with its own C++ core, and the handler beside it.
 #
-# The package's install scripts would compile a private libcurl, which takes minutes. They are left out: the core
-# is compiled from the package's unmodified sources by its own recipes, and linked with the system's libcurl.
+# The package's install scripts would compile a private libcurl, which takes minutes. They are left out: the
+# core is compiled from the package's unmodified sources by its own recipes, with the system's libcurl.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(realpath -m "$1")

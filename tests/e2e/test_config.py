@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Command line, environment, and what of it reaches the runtime."""
+import json
+import os
+import re
+import shutil
+import socket
+
+import pytest
+
+from harness import DAEMON, ECHO, LIMIT, ROOT, RUNTIME, run
+
+
+@pytest.mark.parametrize("name,value,allowed", [
+    ("AWS_LAMBDA_FUNCTION_TIMEOUT", "0", "5400"), ("AWS_LAMBDA_FUNCTION_TIMEOUT", "5401", "5400"),
+    ("AWS_LAMBDA_FUNCTION_TIMEOUT", "abc", "seconds"), ("AWS_LAMBDA_FUNCTION_TIMEOUT", "-1", "seconds"),
+    ("AWS_LAMBDA_FUNCTION_TIMEOUT", "1e3", "seconds"), ("AWS_LAMBDA_INIT_TIMEOUT", "0", "seconds"),
+    ("AWS_LAMBDA_FUNCTION_IDLETIMEOUT", "-5", "seconds"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "big", "whole number"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "a b", "letters"), ("AWS_LAMBDA_FUNCTION_NAME", "x" * 65, "64"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "a b", "LATEST"),
+    ("MAX_CONCURRENCY", "0", "1 to 1000"), ("MAX_CONCURRENCY", "1001", "1 to 1000"), ("MAX_CONCURRENCY", "1.5", "1 to 1000"),
+    ("AWS_LAMBDA_MAX_CONCURRENCY", "x", "whole number"), ("MAX_PENDING", "0", "1 to"), ("PORT", "65536", "65535"),
+    ("PORT", "http", "65535"), ("RUNTIME_API_PORT", "-1", "65535"), ("AWS_ACCOUNT_ID", "123", "12 digits"),
+    ("PRINT_REPORTS", "maybe", "TRUE or FALSE"), ("ENABLE_OPENFAAS", "2", "TRUE or FALSE"), ("LOG_LEVEL", "LOUD", "TRACE"),
+    ("AWS_LAMBDA_LOG_FORMAT", "xml", "JSON"), ("USE_STRUCTURED_LOGGING", "x", "TRUE or FALSE"), ("READY_FD", "0", "whole number"),
+    ("READY_FD", "999", "open descriptor"),
+])
+def test_bad_values(name, value, allowed):
+    result = run([ECHO], env={name: value})
+    assert result.returncode == 2
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1
+    assert name in lines[0] and value[:50] in lines[0] and allowed in lines[0]
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("flags", [["--log-level"], ["--log-level", "loud"], ["--runtime-api-address", "nowhere"],
+                                   ["--runtime-interface-emulator-address", "1.2.3.4:99999"], ["--bogus"], ["-x"]])
+def test_bad_flags(flags):
+    result = run([], flags=flags)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1 and flags[0] in result.stderr
+
+
+def test_help_and_version():
+    for flag in ("--help", "-h"):
+        result = run([], flags=[flag])
+        assert result.returncode == 0 and "usage:" in result.stdout and "MAX_CONCURRENCY" in result.stdout
+    result = run([], flags=["--version"])
+    assert result.returncode == 0
+    assert re.match(r"^lambda-runtime-api-daemon \d+\.\d+\.\d+$", result.stdout.strip())
+
+
+@pytest.mark.skipif(any(os.path.exists(p) for p in ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap")),
+                    reason="this machine has a bootstrap")
+def test_no_bootstrap():
+    result = run([])
+    assert result.returncode == 2
+    assert all(p in result.stderr for p in ("/var/task/bootstrap", "/opt/bootstrap", "/var/runtime/bootstrap"))
+
+
+def test_ports_in_use():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for name, api in (("PORT", "Invoke API"), ("RUNTIME_API_PORT", "Runtime API")):
+            result = run([ECHO], env={name: port})
+            assert result.returncode == 1
+            assert f"{api}: listen on 127.0.0.1:{port}: Address already in use" in result.stderr
+
+
+def test_flags_in_any_position(start):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    d = start([*RUNTIME[:2], "--runtime-interface-emulator-address", f"127.0.0.1:{port}", *RUNTIME[2:],
+               "--log-level=debug", "gate-free", "--unknown-flag", "last.word", "--runtime-api-address=127.0.0.1:0",
+               "--enable-init-caching"])
+    assert d.invoke_address == ("127.0.0.1", port)
+    facts = json.loads(d.invoke({"do": "facts"}).body)
+    assert facts["argv"][1:] == ["gate-free", "--unknown-flag", "last.word"]
+    assert facts["env"]["_HANDLER"] == "last.word"
+
+
+@pytest.mark.parametrize("env,words,handler,name", [
+    ({}, ["app.handler"], "app.handler", "app"),
+    ({}, ["src/app.handler"], "src/app.handler", "function"),
+    ({"_HANDLER": "env.h"}, ["app.handler"], "env.h", "env"),
+    ({"_HANDLER": "env.h", "AWS_LAMBDA_FUNCTION_HANDLER": "aws.h"}, ["app.handler"], "aws.h", "aws"),
+    ({"AWS_LAMBDA_FUNCTION_NAME": "mine"}, ["app.handler"], "app.handler", "mine"),
+])
+def test_handler_and_name(start, env, words, handler, name):
+    d = start([*RUNTIME, *words], env=env)
+    facts = json.loads(d.invoke({"do": "facts"}).body)
+    assert facts["env"]["_HANDLER"] == handler
+    assert facts["env"]["AWS_LAMBDA_FUNCTION_NAME"] == name
+
+
+def test_child_environment(start):
+    own = {"AMQP_USERNAME": "guest", "AMQP_PASSWORD": "secret", "AMQP_URI": "", "PROXY_LAMBDA_REQ_QUEUE_URL": "",
+           "LAMBDA_PROXY_RESP_QUEUE_URL": "u", "MAX_CONCURRENCY": "2", "MAX_PENDING": "7", "LOG_LEVEL": "debug",
+           "PRINT_REPORTS": "true", "AWS_LAMBDA_FUNCTION_TIMEOUT": "5", "AWS_LAMBDA_INIT_TIMEOUT": "5",
+           "AWS_LAMBDA_FUNCTION_IDLETIMEOUT": "5", "DEBUGGER_FUNCTION_ID": "x", "CORS_ALLOW_ORIGIN": "*",
+           "ENABLE_OPENFAAS": "false", "USE_STRUCTURED_LOGGING": "false", "AWS_LAMBDA_MAX_CONCURRENCY": ""}
+    d = start(env={**own, "MY_OWN": "4=4", "AWS_REGION": "eu-central-1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+                   "AWS_LAMBDA_FUNCTION_NAME": "fn", "TZ": "Europe/Berlin", "AWS_LAMBDA_RUNTIME_API": "1.2.3.4:5",
+                   "AWS_SESSION_TOKEN": "token"})
+    env = json.loads(d.invoke({"do": "facts"}).body)["env"]
+    assert not set(own) & set(env)
+    for name in ("READY_FD", "PORT", "INVOKE_API_HOST", "RUNTIME_API_PORT"):
+        assert name not in env
+    host, port = d.runtime_address
+    expected = {
+        "AWS_LAMBDA_RUNTIME_API": f"{host}:{port}", "AWS_LAMBDA_FUNCTION_NAME": "fn", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/fn", "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime", "TZ": "Europe/Berlin", "MY_OWN": "4=4", "_HANDLER": RUNTIME[-1],
+        "AWS_SESSION_TOKEN": "token",
+    }
+    assert {k: env.get(k) for k in expected} == expected
+    assert re.match(r"^\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}$", env["AWS_LAMBDA_LOG_STREAM_NAME"])
+    assert "AWS_ACCESS_KEY_ID" not in env and "AWS_SECRET_ACCESS_KEY" not in env
+
+
+def test_child_environment_defaults(start):
+    env = json.loads(start(env={"TZ": None, "LANG": None}).invoke({"do": "facts"}).body)["env"]
+    assert (env["TZ"], env["LANG"]) == (":UTC", "en_US.UTF-8")
+    assert (env["AWS_REGION"], env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) == ("us-east-1", "3008")
+
+
+def test_managed_concurrency_is_exported_when_set(start):
+    env = json.loads(start(env={"AWS_LAMBDA_MAX_CONCURRENCY": "4"}).invoke({"do": "facts"}).body)["env"]
+    assert env["AWS_LAMBDA_MAX_CONCURRENCY"] == "4"
+
+
+def test_default_region_variable(start):
+    d = start(env={"AWS_DEFAULT_REGION": "sa-east-1"})
+    assert json.loads(d.invoke({"do": "facts"}).body)["env"]["AWS_REGION"] == "sa-east-1"
+
+
+def test_unserved_capabilities_are_named(start):
+    d = start(env={"AMQP_URI": "amqp://user:secret@localhost"})
+    assert "secret" not in d.err.wait("AMQP_URI is set")
+
+
+def test_standalone_with_the_bash_example(start):
+    d = start(["./bootstrap", "function.handler"], env={"LAMBDA_TASK_ROOT": ".", "AWS_LAMBDA_FUNCTION_TIMEOUT": "30"},
+              cwd=ROOT / "echo-runtime")
+    assert d.invoke(b'{"key": "value"}', name="function").body == b'{"key": "value"}'
+    assert d.invoke(b"hello").body == b"hello"
+
+
+def test_kubernetes_init_container(tmp_path):
+    binary = tmp_path / "copy-of-me"
+    shutil.copy(DAEMON, binary)
+    target = f"/tmp/{binary.name}"
+    try:
+        result = run([], env={"KUBERNETES_INIT_CONTAINER": ""}, binary=str(binary))
+        assert (result.returncode, result.stderr) == (0, "")
+        assert open(target, "rb").read() == binary.read_bytes()
+        assert os.stat(target).st_mode == os.stat(binary).st_mode
+    finally:
+        os.unlink(target)
+
+
+def test_under_the_emulators_name(start, tmp_path):
+    link = tmp_path / "aws-lambda-rie"
+    link.symlink_to(DAEMON)
+    d = start([ECHO], binary=str(link))
+    assert d.invoke(b"1").body == b"1"
+
+
+def test_ipv6(start):
+    d = start([ECHO], env={"INVOKE_API_HOST": "::1", "RUNTIME_API_HOST": "::1"})
+    assert d.invoke_address[0] == "::1"
+    assert d.invoke(b"1").body == b"1"
+
+
+def test_runtime_api_on_every_address(start):
+    d = start(env={"RUNTIME_API_HOST": "0.0.0.0", "MAX_CONCURRENCY": "2"})
+    futures = [d.later({"n": n}) for n in range(20)]
+    for f in futures:
+        assert f.result(LIMIT).status == 200
+    assert d.runtime_address[0] == "127.0.0.1"
