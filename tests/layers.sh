@@ -14,6 +14,7 @@ complain() {
 }
 
 # $1 may include nothing of ours but from the layers that match $2.
+# shellcheck disable=SC2086 # the pattern is meant to expand
 layer() {
 	found=$(grep -Hn '^#include "' $1 2>/dev/null | grep -Ev "#include \"($2)/" || true)
 	complain "$1 may only include from $2" "$found"

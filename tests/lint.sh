@@ -32,9 +32,9 @@ file_lengths() {
 # shellcheck disable=SC2046
 {
 	check format clang-format-14 --dry-run -Werror $(sources '*.[ch]')
-	check shell shellcheck $(sources '*.sh' '.ci/run' 'echo-runtime/bootstrap')
+	check shell shellcheck -x -P SCRIPTDIR $(sources '*.sh' '.ci/run' 'echo-runtime/bootstrap')
 	check cppcheck cppcheck -q --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
-		--suppress=unknownMacro -Idaemon $(sources 'daemon/*.c')
+		--suppress=unknownMacro --suppress=ctuuninitvar -Idaemon $(sources 'daemon/*.c')
 }
 check mandoc mandoc -T lint -W warning "$1"
 check lengths file_lengths

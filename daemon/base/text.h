@@ -30,7 +30,7 @@ bool text_unpercent(struct buf *out, const char *s, size_t len) MUST_CHECK;
  * that are not UTF-8 become U+FFFD. */
 void text_json_string(struct buf *out, const char *s, size_t len);
 
-/* JSON text in ASCII: what is not ASCII becomes \\u escapes, control characters (which only separate there) blanks. For
+/* JSON text in ASCII: what is not ASCII becomes \u escapes, control characters (which only separate there) blanks. For
  * header values. s is valid JSON in UTF-8; anything else comes out as something harmless. */
 void text_json_ascii(struct buf *out, const char *s, size_t len);
 
