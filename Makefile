@@ -169,7 +169,7 @@ check-e2e: all ## black-box tests only
 
 conformance: deps-test all ## all official runtime clients and SDKs
 	@tests/install-deps.sh conformance
-	@MODE=$(MODE) tests/run.py conformance
+	@MODE=$(MODE) tests/run.py conformance-core conformance-rest
 
 bench: all bench-programs ## measure beside the floor program; table and build/bench.json
 	@$(PYTHON) tests/bench/bench.py --daemon $(B)/lambda-runtime-api-daemon --echo $(B)/echo-runtime \

@@ -75,10 +75,10 @@ static struct mreq *mreq_of(const struct httpd_req *req)
 	return r;
 }
 
+/* At the end of this turn. */
 static void need_run(struct mhd *m)
 {
 	m->run_needed = true;
-	loop_wake(m->base.loop);
 }
 
 static void run(struct mhd *m)
@@ -105,6 +105,9 @@ static void on_turn_end(void *ctx)
 	/* Resumed connections take one run to come back and one to send; more than a few would starve the others. */
 	for (unsigned i = 0; i < 4 && m->run_needed; i++) {
 		run(m);
+	}
+	if (m->run_needed) {
+		loop_wake(m->base.loop);
 	}
 }
 
