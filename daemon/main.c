@@ -134,8 +134,8 @@ static void tell_ready(const struct daemon *d)
 	struct buf line = BUF_INIT;
 	const char *host = d->cfg.invoke_host;
 
-	buf_printf(&line, strchr(host, ':') != NULL ? "invoke=[%s]:%u runtime=%s\n" : "invoke=%s:%u runtime=%s\n", host,
-		   invoke_api_port(d->invoke_api), supervisor_runtime_address(d->supervisor));
+	buf_printf(&line, strchr(host, ':') != NULL ? "invoke=[%s]:%u runtime=%s\n" : "invoke=%s:%u runtime=%s\n",
+		   host, invoke_api_port(d->invoke_api), supervisor_runtime_address(d->supervisor));
 	log_info("listening %.*s", (int)line.len - 1, line.data);
 	if (d->cfg.ready_fd != 0) {
 		int fd = (int)d->cfg.ready_fd;
@@ -214,7 +214,8 @@ static int serve(struct daemon *d, struct err *err)
 static void print_help(void)
 {
 	printf("usage: lambda-runtime-api-daemon [flags] [COMMAND [ARGS... HANDLER]]\n\n"
-	       "Runs an AWS Lambda function on this machine: supervises its runtime, serves the Lambda Runtime API to\n"
+	       "Runs an AWS Lambda function on this machine: supervises its runtime, serves the Lambda Runtime API "
+	       "to\n"
 	       "it, and takes invocations by the Invoke API over HTTP. Without a COMMAND the first executable of\n"
 	       "/var/task/bootstrap, /opt/bootstrap and /var/runtime/bootstrap is run.\n\n"
 	       "Flags, at any position:\n"

@@ -94,7 +94,7 @@ static void client_close(struct client *c)
 
 static void client_connect(struct client *c)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	struct addrinfo *list = NULL;
 	int one = 1, why = 0, rc;
 
@@ -121,7 +121,7 @@ static void client_connect(struct client *c)
 
 static bool send_all(int fd, struct iovec *iov, size_t count)
 {
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = count};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = count };
 
 	while (msg.msg_iovlen > 0) {
 		ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL);
@@ -161,18 +161,16 @@ static void parse_field(struct reply *r, const char *line, const char *end)
 {
 	const char *colon = memchr(line, ':', (size_t)(end - line));
 	const char *value = colon != NULL ? colon + 1 : end;
-	size_t name_len = colon != NULL ? (size_t)(colon - line) : 0, n;
+	size_t name_len = colon != NULL ? (size_t)(colon - line) : 0;
 
 	value += strspn(value, " \t");
-	n = (size_t)(end - value);
 	if (is_name(line, name_len, "Content-Length")) {
 		r->has_length = true;
 		r->body_len = strtoul(value, NULL, 10);
-	} else if (is_name(line, name_len, "Lambda-Runtime-Aws-Request-Id") && n <= ID_MAX) {
-		memcpy(r->id, value, n);
-		r->id[n] = '\0';
+	} else if (is_name(line, name_len, "Lambda-Runtime-Aws-Request-Id") && end - value <= ID_MAX) {
+		memcpy(r->id, value, (size_t)(end - value)); /* the rest is zero */
 	} else if (is_name(line, name_len, "Transfer-Encoding")) {
-		r->chunked = is_name(value, n, "chunked");
+		r->chunked = is_name(value, (size_t)(end - value), "chunked");
 	}
 }
 
@@ -204,7 +202,7 @@ static bool read_head(int fd, struct reply *r)
 	const char *end = NULL;
 	size_t seen = 0;
 
-	*r = (struct reply){.data = r->data, .cap = r->cap};
+	*r = (struct reply){ .data = r->data, .cap = r->cap };
 	while (end == NULL) {
 		reserve(r, r->len + 4096);
 		if (!recv_some(fd, r, r->cap - r->len, 0)) {
@@ -299,10 +297,10 @@ static void call(struct client *c, char *head, int head_len, const struct reply 
 {
 	for (;;) {
 		bool fresh = c->fd < 0;
-		struct iovec request[2] = {{head, (size_t)head_len}, {NULL, 0}};
+		struct iovec request[2] = { { head, (size_t)head_len }, { NULL, 0 } };
 
 		if (body != NULL) {
-			request[1] = (struct iovec){body->data + body->body_at, body->body_len};
+			request[1] = (struct iovec){ body->data + body->body_at, body->body_len };
 		}
 		if (fresh) {
 			client_connect(c);
@@ -327,15 +325,15 @@ static void answer(struct client *c, const struct reply *event, struct reply *re
 
 	call(c, head, n, event, receipt);
 	if (receipt->status != 202) {
-		fprintf(stderr, "echo-runtime: status %d for the answer to %s: %.*s\n", receipt->status,
-			event->id, (int)receipt->body_len, receipt->data + receipt->body_at);
+		fprintf(stderr, "echo-runtime: status %d for the answer to %s: %.*s\n", receipt->status, event->id,
+			(int)receipt->body_len, receipt->data + receipt->body_at);
 	}
 }
 
 int main(void)
 {
-	struct client client = {.fd = -1};
-	struct reply event = {0}, receipt = {0};
+	struct client client = { .fd = -1 };
+	struct reply event = { 0 }, receipt = { 0 };
 	char next[512];
 	int len;
 

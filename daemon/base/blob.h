@@ -20,10 +20,10 @@ struct blob {
 };
 
 struct blob *blob_copy(const void *data, size_t len) MUST_CHECK;
-struct blob *blob_from_string(const char *s) MUST_CHECK; /* copies */
+struct blob *blob_from_string(const char *s) MUST_CHECK;  /* copies */
 struct blob *blob_take(char *mem, size_t len) MUST_CHECK; /* moved: malloc'ed, mem[len] is NUL */
-struct blob *blob_static(const char *s) MUST_CHECK;       /* s outlives the blob */
-struct blob *blob_ref(struct blob *b);                    /* NULL is fine; returns b */
-void blob_unref(struct blob *b);                          /* NULL is fine */
+struct blob *blob_static(const char *s) MUST_CHECK;	  /* s outlives the blob */
+struct blob *blob_ref(struct blob *b);			  /* NULL is fine; returns b */
+void blob_unref(struct blob *b);			  /* NULL is fine */
 
 #endif

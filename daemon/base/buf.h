@@ -20,10 +20,13 @@ struct buf {
 	size_t limit; /* bytes of content at most; 0 = no limit */
 };
 
-#define BUF_INIT { NULL, 0, 0, 0 }
+#define BUF_INIT                                                                                                     \
+	{                                                                                                            \
+		NULL, 0, 0, 0                                                                                        \
+	}
 
 void buf_init(struct buf *b, size_t limit);
-void buf_fini(struct buf *b); /* frees the memory; usable again afterwards */
+void buf_fini(struct buf *b);  /* frees the memory; usable again afterwards */
 void buf_clear(struct buf *b); /* keeps the memory */
 
 /* All appenders: true, or false and nothing appended when the limit would be passed. */

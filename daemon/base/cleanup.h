@@ -33,11 +33,11 @@ static inline int steal_fd(int *fd)
 
 #define auto_free __attribute__((cleanup(cleanup_free_)))
 #define auto_close __attribute__((cleanup(cleanup_close_)))
-#define steal_ptr(pp)                                  \
-	(__extension__({                               \
-		__typeof__(*(pp)) taken_ = *(pp);      \
-		*(pp) = NULL;                          \
-		taken_;                                \
+#define steal_ptr(pp)                                                                                                \
+	(__extension__({                                                                                             \
+		__typeof__(*(pp)) taken_ = *(pp);                                                                    \
+		*(pp) = NULL;                                                                                        \
+		taken_;                                                                                              \
 	}))
 
 #endif

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 int64_t clock_mono_us(void)
 {
@@ -20,15 +19,6 @@ int64_t clock_wall_ms(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-uint64_t clock_boot_ticks(void)
-{
-	uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
-	struct timespec ts;
-
-	clock_gettime(CLOCK_BOOTTIME, &ts);
-	return (uint64_t)ts.tv_sec * hz + (uint64_t)ts.tv_nsec * hz / 1000000000;
 }
 
 char *clock_stamp(int64_t wall_ms, char *out)

@@ -13,7 +13,10 @@ struct err {
 	char msg[512]; /* one line, no newline; longer texts are cut */
 };
 
-#define ERR_INIT { 0, "" }
+#define ERR_INIT                                                                                                     \
+	{                                                                                                            \
+		0, ""                                                                                                \
+	}
 
 /* Both return -1, so that `return err_set(...)` reads well. */
 int err_set(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);

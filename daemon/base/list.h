@@ -16,7 +16,10 @@ struct list {
 	struct list *next;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)                                                                                              \
+	{                                                                                                            \
+		&(name), &(name)                                                                                     \
+	}
 
 static inline void list_init(struct list *l)
 {
@@ -63,13 +66,11 @@ static inline void list_move_all(struct list *to, struct list *from)
 	}
 }
 
-#define list_first(head, type, member) \
-	(list_empty(head) ? NULL : container_of((head)->next, type, member))
-#define list_last(head, type, member) \
-	(list_empty(head) ? NULL : container_of((head)->prev, type, member))
+#define list_first(head, type, member) (list_empty(head) ? NULL : container_of((head)->next, type, member))
+#define list_last(head, type, member) (list_empty(head) ? NULL : container_of((head)->prev, type, member))
 
 /* pos may be unlinked or freed inside the loop; nothing else may. */
-#define list_foreach_safe(head, pos, tmp) \
+#define list_foreach_safe(head, pos, tmp)                                                                            \
 	for ((pos) = (head)->next, (tmp) = (pos)->next; (pos) != (head); (pos) = (tmp), (tmp) = (pos)->next)
 #define list_foreach(head, pos) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 

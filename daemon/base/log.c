@@ -37,8 +37,8 @@ bool log_level_parse(const char *s, enum log_level *out)
 		const char *name;
 		enum log_level level;
 	} names[] = {
-		{ "trace", LOG_TRACE },	  { "debug", LOG_DEBUG },    { "info", LOG_INFO },   { "notice", LOG_INFO },
-		{ "warn", LOG_WARN },	  { "warning", LOG_WARN },   { "error", LOG_ERROR }, { "fatal", LOG_ERROR },
+		{ "trace", LOG_TRACE },	   { "debug", LOG_DEBUG },  { "info", LOG_INFO },   { "notice", LOG_INFO },
+		{ "warn", LOG_WARN },	   { "warning", LOG_WARN }, { "error", LOG_ERROR }, { "fatal", LOG_ERROR },
 		{ "critical", LOG_ERROR }, { "panic", LOG_ERROR },
 	};
 

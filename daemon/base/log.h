@@ -25,17 +25,17 @@ void log_write(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 #define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)
 #define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
 /* Arguments are not evaluated when the level is off: these stand on the hot path. */
-#define log_debug(...)                                 \
-	do {                                           \
-		if (log_enabled(LOG_DEBUG)) {          \
-			log_write(LOG_DEBUG, __VA_ARGS__); \
-		}                                      \
+#define log_debug(...)                                                                                               \
+	do {                                                                                                         \
+		if (log_enabled(LOG_DEBUG)) {                                                                        \
+			log_write(LOG_DEBUG, __VA_ARGS__);                                                           \
+		}                                                                                                    \
 	} while (0)
-#define log_trace(...)                                 \
-	do {                                           \
-		if (log_enabled(LOG_TRACE)) {          \
-			log_write(LOG_TRACE, __VA_ARGS__); \
-		}                                      \
+#define log_trace(...)                                                                                               \
+	do {                                                                                                         \
+		if (log_enabled(LOG_TRACE)) {                                                                        \
+			log_write(LOG_TRACE, __VA_ARGS__);                                                           \
+		}                                                                                                    \
 	} while (0)
 
 #endif

@@ -14,7 +14,7 @@
 void *xmalloc(size_t size) MUST_CHECK;
 void *xcalloc(size_t count, size_t size) MUST_CHECK;
 void *xrealloc(void *p, size_t size) MUST_CHECK;
-char *xstrdup(const char *s) MUST_CHECK;           /* NULL stays NULL */
+char *xstrdup(const char *s) MUST_CHECK; /* NULL stays NULL */
 char *xstrndup(const char *s, size_t n) MUST_CHECK;
 void *xmemdup(const void *p, size_t n) MUST_CHECK; /* one extra NUL byte is appended */
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2) MUST_CHECK;

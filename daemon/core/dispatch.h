@@ -25,10 +25,10 @@
 #include "core/report.h"
 
 enum stop_reason {
-	STOP_TIMEOUT,    /* function or init timeout, or it did not come back: kill at once */
+	STOP_TIMEOUT,	 /* function or init timeout, or it did not come back: kill at once */
 	STOP_INIT_ERROR, /* it reported an init error and is expected to end by itself */
-	STOP_RETIRE,     /* idle for too long */
-	STOP_SHUTDOWN,   /* the daemon ends */
+	STOP_RETIRE,	 /* idle for too long */
+	STOP_SHUTDOWN,	 /* the daemon ends */
 };
 
 struct dispatch_ops {
@@ -77,7 +77,8 @@ extern const int64_t dispatch_bucket_us[DISPATCH_BUCKETS];
 
 struct dispatch;
 
-struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct dispatch_ops *ops, void *ctx) MUST_CHECK;
+struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct dispatch_ops *ops,
+			      void *ctx) MUST_CHECK;
 void dispatch_free(struct dispatch *d); /* no invocation and no live instance is left */
 struct instance *dispatch_instance(struct dispatch *d, unsigned slot); /* to attach the edge's data */
 
@@ -89,17 +90,17 @@ void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us)
 /* --- the Runtime API --- */
 enum rt_verdict {
 	RT_OK,
-	RT_INVALID_ID,    /* 400 InvalidRequestID */
+	RT_INVALID_ID,	  /* 400 InvalidRequestID */
 	RT_INVALID_STATE, /* 403 InvalidStateTransition, from rt_state_name(inst->rt) */
 };
 
 struct answer {
 	enum outcome_kind kind; /* RESPONSE, ERROR, TOO_LARGE or INVALID */
-	struct blob *body;      /* borrowed; for TOO_LARGE and INVALID it is made here */
+	struct blob *body;	/* borrowed; for TOO_LARGE and INVALID it is made here */
 	const char *content_type;
 	const char *error_type; /* normalised; for INVALID the type of the document; NULL = none */
 	const char *error_text; /* for INVALID */
-	size_t size;            /* bytes the runtime sent */
+	size_t size;		/* bytes the runtime sent */
 };
 
 /* RT_OK: p is parked, or was answered already. p->ops and nothing else is set by the caller. */
@@ -123,7 +124,8 @@ void dispatch_tick(struct dispatch *d, int64_t now_us);
 /* No new work: what is queued ends with OUTCOME_SHUTDOWN, what runs may finish, instances are stopped as they become
  * free. ops->drained follows, possibly from within. Idempotent. */
 void dispatch_drain(struct dispatch *d, int64_t now_us);
-bool dispatch_can_work(const struct dispatch *d); /* readiness: idle or busy instances, or nothing was asked for yet */
+bool dispatch_can_work(
+	const struct dispatch *d); /* readiness: idle or busy instances, or nothing was asked for yet */
 size_t dispatch_pending(const struct dispatch *d);
 unsigned dispatch_count(const struct dispatch *d, enum inst_state s);
 const struct dispatch_stats *dispatch_stats(const struct dispatch *d);

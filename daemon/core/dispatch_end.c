@@ -13,8 +13,7 @@ static const int64_t backoff_max_us = 2 * 1000 * 1000;
 static const int64_t return_min_us = 1000 * 1000;
 
 const int64_t dispatch_bucket_us[DISPATCH_BUCKETS] = {
-	500,	1000,	2500,	 5000,	  10000,   25000,   50000,
-	100000, 250000, 500000, 1000000, 5000000, 30000000, 900000000,
+	500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000, 30000000, 900000000,
 };
 
 void forget_event(struct instance *inst)

@@ -9,15 +9,15 @@ struct dispatch {
 	struct dispatch_config cfg;
 	const struct dispatch_ops *ops;
 	void *ctx;
-	struct instance *instances; /* cfg.max_instances of them; unused slots are DEAD */
+	struct instance *instances;	  /* cfg.max_instances of them; unused slots are DEAD */
 	struct list by_state[INST_COUNT]; // instance::link; IDLE: used last first
 	unsigned count[INST_COUNT];
 	struct list pending; // invocation::link
 	size_t pending_count;
 	unsigned init_failures; /* in a row */
-	unsigned unasked_ends;  /* ends that a start has yet to make good */
-	int64_t not_before_us;  /* back-off: no start earlier */
-	int64_t next_us;        /* what ops->rearm was told */
+	unsigned unasked_ends;	/* ends that a start has yet to make good */
+	int64_t not_before_us;	/* back-off: no start earlier */
+	int64_t next_us;	/* what ops->rearm was told */
 	bool draining;
 	bool told_drained;
 	struct dispatch_stats stats;

@@ -25,13 +25,20 @@ void fault_set(struct fault *f, const char *type, const char *fmt, ...)
 static const char *signal_name(int signo)
 {
 	static const char *const names[] = {
-		[SIGHUP] = "hangup",	       [SIGINT] = "interrupt",
-		[SIGQUIT] = "quit",	       [SIGILL] = "illegal instruction",
-		[SIGTRAP] = "trace/breakpoint trap", [SIGABRT] = "aborted",
-		[SIGBUS] = "bus error",	       [SIGFPE] = "floating point exception",
-		[SIGKILL] = "killed",	       [SIGUSR1] = "user defined signal 1",
-		[SIGSEGV] = "segmentation fault", [SIGUSR2] = "user defined signal 2",
-		[SIGPIPE] = "broken pipe",     [SIGALRM] = "alarm clock",
+		[SIGHUP] = "hangup",
+		[SIGINT] = "interrupt",
+		[SIGQUIT] = "quit",
+		[SIGILL] = "illegal instruction",
+		[SIGTRAP] = "trace/breakpoint trap",
+		[SIGABRT] = "aborted",
+		[SIGBUS] = "bus error",
+		[SIGFPE] = "floating point exception",
+		[SIGKILL] = "killed",
+		[SIGUSR1] = "user defined signal 1",
+		[SIGSEGV] = "segmentation fault",
+		[SIGUSR2] = "user defined signal 2",
+		[SIGPIPE] = "broken pipe",
+		[SIGALRM] = "alarm clock",
 		[SIGTERM] = "terminated",
 	};
 

@@ -138,8 +138,8 @@ const char *function_partition(const char *region)
 		const char *prefix;
 		const char *partition;
 	} known[] = {
-		{ "cn-", "aws-cn" },	      { "us-gov-", "aws-us-gov" },   { "us-iso-", "aws-iso" },
-		{ "us-isob-", "aws-iso-b" },  { "us-isof-", "aws-iso-f" },   { "eu-isoe-", "aws-iso-e" },
+		{ "cn-", "aws-cn" },	     { "us-gov-", "aws-us-gov" }, { "us-iso-", "aws-iso" },
+		{ "us-isob-", "aws-iso-b" }, { "us-isof-", "aws-iso-f" }, { "eu-isoe-", "aws-iso-e" },
 		{ "eusc-", "aws-eusc" },
 	};
 

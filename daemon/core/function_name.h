@@ -20,7 +20,7 @@ struct function_name {
 
 /* text: percent-decoded. false: not a function name in any of the forms. */
 bool function_name_parse(const char *text, struct function_name *out) MUST_CHECK;
-bool function_name_is_valid(const char *name);      /* a bare name */
+bool function_name_is_valid(const char *name);	    /* a bare name */
 bool function_qualifier_is_valid(const char *text); /* $LATEST, $LATEST.PUBLISHED, a version or an alias */
 /* "aws", "aws-cn", "aws-us-gov", ...: the partition that a region belongs to. */
 const char *function_partition(const char *region);

@@ -15,8 +15,10 @@ const char *inst_state_name(enum inst_state s)
 const char *rt_state_name(enum rt_state s)
 {
 	static const char *const names[RT_COUNT] = {
-		[RT_STARTED] = "Started", [RT_INIT_ERROR] = "InitError",
-		[RT_READY] = "Ready",	  [RT_RUNNING] = "Running",
+		[RT_STARTED] = "Started",
+		[RT_INIT_ERROR] = "InitError",
+		[RT_READY] = "Ready",
+		[RT_RUNNING] = "Running",
 		[RT_RESPONDED] = "RuntimeResponseSentState",
 	};
 

@@ -44,19 +44,19 @@ struct instance {
 	/* private to core/dispatch.c and the edge's readers */
 	enum inst_state state;
 	enum rt_state rt;
-	struct list link;  // dispatch::by_state[state]
-	struct list polls; // poll::link, oldest first
-	struct event *event;    /* handed out and not followed by a /next yet; one reference */
+	struct list link;	// dispatch::by_state[state]
+	struct list polls;	// poll::link, oldest first
+	struct event *event;	/* handed out and not followed by a /next yet; one reference */
 	struct invocation *inv; /* who waits for it; NULL when answered or cancelled */
-	int64_t started_us;     /* start of the process */
-	int64_t init_us;        /* its init duration; -1 once reported */
-	int64_t handed_us;      /* when the current event was handed over */
-	int64_t since_us;       /* when the current state was entered */
-	int64_t deadline_us;    /* of init, of the event, or of coming back for the next; INT64_MAX = none */
+	int64_t started_us;	/* start of the process */
+	int64_t init_us;	/* its init duration; -1 once reported */
+	int64_t handed_us;	/* when the current event was handed over */
+	int64_t since_us;	/* when the current state was entered */
+	int64_t deadline_us;	/* of init, of the event, or of coming back for the next; INT64_MAX = none */
 };
 
 const char *inst_state_name(enum inst_state s); /* lower case, for metrics and logs */
-const char *rt_state_name(enum rt_state s);     /* AWS's spelling, part of the Runtime API's 403 text */
+const char *rt_state_name(enum rt_state s);	/* AWS's spelling, part of the Runtime API's 403 text */
 
 /* A waiting /next. Embedded in the Runtime API's request. */
 struct poll_ops {

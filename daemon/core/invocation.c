@@ -46,10 +46,14 @@ bool outcome_is_function_error(enum outcome_kind kind)
 const char *outcome_name(enum outcome_kind kind)
 {
 	static const char *const names[OUTCOME_COUNT] = {
-		[OUTCOME_RESPONSE] = "success",      [OUTCOME_ERROR] = "error",
-		[OUTCOME_TOO_LARGE] = "too_large",   [OUTCOME_INVALID] = "invalid_response",
-		[OUTCOME_EXIT] = "exit",	     [OUTCOME_TIMEOUT] = "timeout",
-		[OUTCOME_INIT_ERROR] = "init_error", [OUTCOME_THROTTLED] = "throttled",
+		[OUTCOME_RESPONSE] = "success",
+		[OUTCOME_ERROR] = "error",
+		[OUTCOME_TOO_LARGE] = "too_large",
+		[OUTCOME_INVALID] = "invalid_response",
+		[OUTCOME_EXIT] = "exit",
+		[OUTCOME_TIMEOUT] = "timeout",
+		[OUTCOME_INIT_ERROR] = "init_error",
+		[OUTCOME_THROTTLED] = "throttled",
 		[OUTCOME_SHUTDOWN] = "shutdown",
 	};
 

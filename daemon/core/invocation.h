@@ -41,27 +41,27 @@ void event_unref(struct event *ev); /* NULL is fine */
 
 enum outcome_kind {
 	OUTCOME_RESPONSE,
-	OUTCOME_ERROR,      /* the runtime's /error */
+	OUTCOME_ERROR,	    /* the runtime's /error */
 	OUTCOME_TOO_LARGE,  /* response over the limit */
 	OUTCOME_INVALID,    /* the runtime answered in a way that cannot be passed on (truncated, unknown mode) */
-	OUTCOME_EXIT,       /* the runtime ended without an answer */
+	OUTCOME_EXIT,	    /* the runtime ended without an answer */
 	OUTCOME_TIMEOUT,    /* function or init timeout */
 	OUTCOME_INIT_ERROR, /* no runtime could be started or initialised */
 	OUTCOME_THROTTLED,  /* the queue is full: never ran */
 	OUTCOME_SHUTDOWN,   /* the daemon is ending: never ran */
-	OUTCOME_COUNT,      // keep last
+	OUTCOME_COUNT,	    // keep last
 };
 
 /* How an invocation ended. Everything is borrowed for the call of done(); take a reference to keep the body. */
 struct outcome {
 	enum outcome_kind kind;
-	struct blob *body;        /* NULL for THROTTLED and SHUTDOWN */
+	struct blob *body;	  /* NULL for THROTTLED and SHUTDOWN */
 	const char *content_type; /* NULL = application/json */
-	struct blob *log_tail;    /* START..REPORT text, at most 4 KB; NULL unless asked for */
+	struct blob *log_tail;	  /* START..REPORT text, at most 4 KB; NULL unless asked for */
 };
 
 bool outcome_is_function_error(enum outcome_kind kind); /* HTTP 200 with X-Amz-Function-Error */
-const char *outcome_name(enum outcome_kind kind);       /* "success", "timeout", ...: metrics and logs */
+const char *outcome_name(enum outcome_kind kind);	/* "success", "timeout", ...: metrics and logs */
 
 struct invocation_ops {
 	void (*done)(struct invocation *inv, const struct outcome *out);

@@ -19,9 +19,9 @@
 #define LOG_FRAME_MAX (1u << 20) /* a longer message is not believed: the stream is out of step */
 
 struct log_frame {
-	bool text;         /* else JSON */
-	unsigned level;    /* 0 undefined, 1 trace .. 6 fatal */
-	uint64_t time_us;  /* 0 = none */
+	bool text;	     /* else JSON */
+	unsigned level;	     /* 0 undefined, 1 trace .. 6 fatal */
+	uint64_t time_us;    /* 0 = none */
 	const char *message; /* borrowed from the input */
 	size_t len;
 	size_t consumed; /* bytes of input this frame took */
@@ -30,7 +30,7 @@ struct log_frame {
 enum log_frame_result {
 	LOG_FRAME_OK,
 	LOG_FRAME_MORE, /* not complete yet */
-	LOG_FRAME_BAD,  /* no frame starts here: treat the bytes as plain text */
+	LOG_FRAME_BAD,	/* no frame starts here: treat the bytes as plain text */
 };
 
 enum log_frame_result log_frame_decode(const char *data, size_t len, struct log_frame *out) MUST_CHECK;

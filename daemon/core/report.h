@@ -17,9 +17,9 @@ struct report {
 	const struct event *event;
 	enum outcome_kind kind;
 	const char *error_type; /* NULL when there was none */
-	int64_t duration_us;    /* hand-over to answer: without queueing and init */
-	int64_t init_us;        /* start of the process to its first /next; -1 = not a cold start */
-	bool handed;            /* false: no runtime ever got the event (failed init), so no START was written yet */
+	int64_t duration_us;	/* hand-over to answer: without queueing and init */
+	int64_t init_us;	/* start of the process to its first /next; -1 = not a cold start */
+	bool handed;		/* false: no runtime ever got the event (failed init), so no START was written yet */
 };
 
 struct report_style {

@@ -71,26 +71,29 @@ static void set_number(struct env *e, const char *name, uint64_t value)
 	set(e, name, text);
 }
 
-static void set_log_stream(struct env *e, const struct config *cfg)
+void child_env_log_stream(const struct config *cfg, char out[LOG_STREAM_LEN])
 {
 	char stamp[CLOCK_STAMP_LEN];
 	char id[33];
-	char *text;
 
 	clock_stamp(clock_wall_ms(), stamp);
 	text_random_hex(id, 16);
-	text = xasprintf("%.4s/%.2s/%.2s/[%s]%s", stamp, stamp + 5, stamp + 8, cfg->version, id);
-	set(e, "AWS_LAMBDA_LOG_STREAM_NAME", text);
-	free(text);
-	text = xasprintf("/aws/lambda/%s", cfg->function_name);
-	set(e, "AWS_LAMBDA_LOG_GROUP_NAME", text);
-	free(text);
+	snprintf(out, LOG_STREAM_LEN, "%.4s/%.2s/%.2s/[%s]%s", stamp, stamp + 5, stamp + 8, cfg->version, id);
+}
+
+static void set_log_names(struct env *e, const struct config *cfg, const char *log_stream)
+{
+	char *group = xasprintf("/aws/lambda/%s", cfg->function_name);
+
+	set(e, "AWS_LAMBDA_LOG_GROUP_NAME", group);
+	set(e, "AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
+	free(group);
 }
 
 /* Lambda's list, as far as the directories exist: on a plain host the variable would only get in the way. */
 static void set_library_path(struct env *e)
 {
-	static const char *const dirs[] = { "/var/lang/lib", "/var/runtime", "/var/runtime/lib",
+	static const char *const dirs[] = { "/var/lang/lib", "/var/runtime",  "/var/runtime/lib",
 					    "/var/task",     "/var/task/lib", "/opt/lib" };
 	struct buf path = BUF_INIT;
 	struct stat st;
@@ -117,7 +120,8 @@ static void set_overridable(struct env *e)
 	set_library_path(e);
 }
 
-char **child_env_new(const struct config *cfg, const char *runtime_api, char *const *environment)
+char **child_env_new(const struct config *cfg, const char *runtime_api, const char *log_stream,
+		     char *const *environment)
 {
 	struct env e = { NULL, 0 };
 
@@ -133,7 +137,7 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, char *co
 	set(&e, "AWS_LAMBDA_FUNCTION_VERSION", cfg->version);
 	set_number(&e, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", cfg->memory_mb);
 	set(&e, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
-	set_log_stream(&e, cfg);
+	set_log_names(&e, cfg, log_stream);
 	set(&e, "AWS_LAMBDA_LOG_FORMAT", cfg->log_json ? "JSON" : "Text");
 	set(&e, "AWS_REGION", cfg->region);
 	set(&e, "AWS_DEFAULT_REGION", cfg->region);

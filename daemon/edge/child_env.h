@@ -10,9 +10,14 @@
 
 struct config;
 
+#define LOG_STREAM_LEN 224
+/* A new AWS_LAMBDA_LOG_STREAM_NAME: no other process on the machine has the same. */
+void child_env_log_stream(const struct config *cfg, char out[LOG_STREAM_LEN]);
+
 /* runtime_api: host:port of its own listener. Returns a NULL-terminated array in one allocation with its strings
  * owned beside it: release with child_env_free. */
-char **child_env_new(const struct config *cfg, const char *runtime_api, char *const *environment) MUST_CHECK;
+char **child_env_new(const struct config *cfg, const char *runtime_api, const char *log_stream,
+		     char *const *environment) MUST_CHECK;
 void child_env_free(char **env);
 
 #endif

@@ -23,7 +23,7 @@ struct option {
 	uint64_t min;
 	uint64_t max;
 	const char *fallback; /* parsed like a value; NULL = stays zero */
-	bool own;             /* the daemon's own: not passed on to children */
+	bool own;	      /* the daemon's own: not passed on to children */
 	const char *help;
 };
 
@@ -37,7 +37,8 @@ static const struct option options[] = {
 	  "handler; before _HANDLER and the last word of the command" },
 	{ "AWS_LAMBDA_FUNCTION_TIMEOUT", SECONDS, AT(timeout_us), 0, 5400, "3", true,
 	  "seconds, fractions allowed, more than 0 and at most 5400; runs from hand-over of the event" },
-	{ "AWS_LAMBDA_INIT_TIMEOUT", SECONDS, AT(init_timeout_us), 0, 5400, "10", true, "seconds for the init phase" },
+	{ "AWS_LAMBDA_INIT_TIMEOUT", SECONDS, AT(init_timeout_us), 0, 5400, "10", true,
+	  "seconds for the init phase" },
 	{ "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", NUMBER, AT(memory_mb), 1, 1048576, "3008", false,
 	  "MB; reported only, nothing enforces it" },
 	{ "AWS_LAMBDA_FUNCTION_IDLETIMEOUT", SECONDS_OR_0, AT(idle_timeout_us), 0, 31536000, "1800", true,
@@ -63,7 +64,8 @@ static const struct option options[] = {
 	{ "ENABLE_OPENFAAS", BOOL, AT(openfaas), 0, 0, "FALSE", true, "POST / invokes" },
 	{ "PRINT_REPORTS", BOOL, AT(print_reports), 0, 0, "TRUE", true, "START, END and REPORT lines on stdout" },
 	{ "LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "INFO", true, "TRACE, DEBUG, INFO, WARN or ERROR" },
-	{ "AWS_LAMBDA_LOG_FORMAT", FORMAT, AT(log_json), 0, 0, "Text", false, "Text or JSON: daemon log and reports" },
+	{ "AWS_LAMBDA_LOG_FORMAT", FORMAT, AT(log_json), 0, 0, "Text", false,
+	  "Text or JSON: daemon log and reports" },
 	{ "USE_STRUCTURED_LOGGING", BOOL, AT(structured), 0, 0, "FALSE", true,
 	  "the same as AWS_LAMBDA_LOG_FORMAT=JSON, for the daemon only" },
 	{ "READY_FD", NUMBER, AT(ready_fd), 1, 65535, NULL, true,

@@ -51,14 +51,14 @@ struct config {
 	uint64_t ready_fd; /* 0 = unset */
 
 	enum log_level log_level;
-	bool json;       /* the daemon's log and the reports */
-	bool log_json;   /* AWS_LAMBDA_LOG_FORMAT */
+	bool json;	 /* the daemon's log and the reports */
+	bool log_json;	 /* AWS_LAMBDA_LOG_FORMAT */
 	bool structured; /* USE_STRUCTURED_LOGGING */
 	bool print_reports;
 	bool init_caching;
 
-	char **command;    /* NULL terminated; borrowed words in an owned array */
-	const char *cwd;   /* working directory of the command; NULL = ours */
+	char **command;	 /* NULL terminated; borrowed words in an owned array */
+	const char *cwd; /* working directory of the command; NULL = ours */
 };
 
 /* 0, or -1 with the reason. cfg is zeroed first and can be finished in either case. */

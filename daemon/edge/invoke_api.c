@@ -66,8 +66,9 @@ static void add_cors(const struct invoke_api *api, struct reply *r, bool cross_o
 		return;
 	}
 	add_header(r, "Access-Control-Allow-Origin", api->cfg->cors_allow_origin);
-	add_header(r, "Access-Control-Expose-Headers",
-		   "X-Amz-Function-Error, X-Amz-Executed-Version, X-Amz-Log-Result, x-amzn-RequestId, x-amzn-ErrorType");
+	add_header(
+		r, "Access-Control-Expose-Headers",
+		"X-Amz-Function-Error, X-Amz-Executed-Version, X-Amz-Log-Result, x-amzn-RequestId, x-amzn-ErrorType");
 	add_header(r, "Vary", "Origin");
 }
 
@@ -157,7 +158,8 @@ static void on_caller_gone(void *owner)
 	free(c);
 }
 
-static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const char *name, size_t name_len)
+static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const char *name,
+		   size_t name_len)
 {
 	struct invoke_request ir;
 	struct invoke_error e;

@@ -59,7 +59,8 @@ static int query_value(const char *query, const char *name, struct buf *out)
 static int bad_name(struct invoke_error *error, const char *what, const char *text)
 {
 	invoke_error_set(error, 400, INVALID_PARAMETER, false,
-			 "1 validation error detected: Value '%.200s' at '%s' failed to satisfy constraint", text, what);
+			 "1 validation error detected: Value '%.200s' at '%s' failed to satisfy constraint", text,
+			 what);
 	return -1;
 }
 
@@ -72,8 +73,9 @@ static int read_qualifier(struct httpd_req *req, struct function_name *fn, struc
 	if (found < 0 || (found > 0 && !function_qualifier_is_valid(q.data))) {
 		r = bad_name(error, "qualifier", q.data != NULL ? q.data : "");
 	} else if (found > 0 && fn->qualifier[0] != '\0' && strcmp(fn->qualifier, q.data) != 0) {
-		invoke_error_set(error, 400, INVALID_PARAMETER, false,
-				 "The derived qualifier from the function name does not match the specified qualifier.");
+		invoke_error_set(
+			error, 400, INVALID_PARAMETER, false,
+			"The derived qualifier from the function name does not match the specified qualifier.");
 		r = -1;
 	} else if (found > 0) {
 		snprintf(fn->qualifier, sizeof(fn->qualifier), "%s", q.data);
@@ -129,9 +131,10 @@ static int read_types(struct httpd_req *req, struct invoke_request *out, struct 
 	if (type != NULL && strcmp(type, "DryRun") == 0) {
 		out->dry_run = true;
 	} else if (type != NULL && strcmp(type, "RequestResponse") != 0) {
-		invoke_error_set(error, 400, INVALID_PARAMETER, false,
-				 "Value '%.64s' at 'invocationType' is not supported; expected RequestResponse or DryRun",
-				 type);
+		invoke_error_set(
+			error, 400, INVALID_PARAMETER, false,
+			"Value '%.64s' at 'invocationType' is not supported; expected RequestResponse or DryRun",
+			type);
 		return -1;
 	}
 	if (log != NULL && strcmp(log, "None") != 0 && strcmp(log, "Tail") != 0) {

@@ -19,7 +19,7 @@ struct httpd_req;
 struct invoke_error {
 	int status;
 	const char *type;   /* "ResourceNotFoundException" */
-	bool capital;       /* the member is "Message", else "message" */
+	bool capital;	    /* the member is "Message", else "message" */
 	const char *reason; /* "Reason" of a throttle; NULL = none */
 	char text[512];
 };

@@ -306,8 +306,11 @@ static const struct route routes[] = {
 };
 
 static void (*const handlers[])(const struct call *c) = {
-	[PING] = on_ping,   [NEXT] = on_next,		  [RESPONSE] = on_response,
-	[ERROR] = on_error, [INIT_ERROR] = on_init_error,
+	[PING] = on_ping,
+	[NEXT] = on_next,
+	[RESPONSE] = on_response,
+	[ERROR] = on_error,
+	[INIT_ERROR] = on_init_error,
 };
 
 static void reply_no_route(struct httpd_req *req, const struct route_match *m)
@@ -342,8 +345,8 @@ static void on_request(void *ctx, struct httpd_req *req)
 	}
 	if (m.captures > 0) {
 		/* Too long an id is no id of ours: cut, it does not match either. */
-		snprintf(id, sizeof(id), "%.*s", (int)(m.capture[0].len < sizeof(id) ? m.capture[0].len : sizeof(id) - 1),
-			 m.capture[0].ptr);
+		snprintf(id, sizeof(id), "%.*s",
+			 (int)(m.capture[0].len < sizeof(id) ? m.capture[0].len : sizeof(id) - 1), m.capture[0].ptr);
 		c.id = id;
 	}
 	handlers[m.id](&c);

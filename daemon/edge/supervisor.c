@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/report.h"
-#include "edge/child_env.h"
 #include "edge/config.h"
 #include "edge/memory_watch.h"
 #include "io/guard.h"
@@ -96,7 +95,6 @@ static int open_listener(struct supervisor *s, struct host *h, struct err *err)
 	shown = reachable(host);
 	snprintf(h->api, sizeof(h->api), strchr(shown, ':') != NULL ? "[%s]:%u" : "%s:%u", shown,
 		 httpd_listener_port(h->listener));
-	guard_address(s->deps.guard, h->api);
 	return 0;
 }
 
@@ -111,7 +109,8 @@ static int spawn(struct supervisor *s, struct host *h)
 	if (r != 0) {
 		return r;
 	}
-	env = child_env_new(cfg, h->api, environ);
+	child_env_log_stream(cfg, h->log_stream);
+	env = child_env_new(cfg, h->api, h->log_stream, environ);
 	spec.envp = env;
 	spec.fds[0] = -1;
 	spec.fds[1] = ends[OUTPUT_STDOUT];
@@ -147,7 +146,7 @@ static int on_start(void *ctx, struct instance *inst, struct fault *why)
 		log_error("runtime not started: %s", why->text);
 		return -1;
 	}
-	guard_watch(s->deps.guard, h->child.pid);
+	guard_watch(s->deps.guard, h->child.pid, h->log_stream);
 	log_info("runtime started pid=%d api=%s", (int)h->child.pid, h->api);
 	dispatch_spawned(s->dispatch, inst, loop_now_us(s->deps.loop));
 	return 0;
@@ -189,7 +188,7 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	loop_timer_clear(s->deps.loop, &h->kill_timer);
 	guard_unwatch(s->deps.guard, ex->pid);
 	if (!s->ending) {
-		child_kill_strays(s->deps.children, "AWS_LAMBDA_RUNTIME_API", h->api);
+		child_kill_strays(s->deps.children, "AWS_LAMBDA_LOG_STREAM_NAME", h->log_stream);
 	}
 	/* An answer it sent right before it ended is in a socket still, and counts. */
 	httpd_listener_settle(h->listener);

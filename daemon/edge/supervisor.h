@@ -12,6 +12,7 @@
 
 #include "base/attr.h"
 #include "core/dispatch.h"
+#include "edge/child_env.h"
 #include "edge/output.h"
 #include "io/child.h"
 #include "loop/loop.h"
@@ -28,11 +29,12 @@ struct host {
 	struct supervisor *home;
 	struct instance *inst;
 	struct httpd_listener *listener; /* NULL until first needed */
-	char api[64];                    /* HOST:PORT of it, as runtimes see it */
+	char api[64];			 /* HOST:PORT of it, as runtimes see it */
+	char log_stream[LOG_STREAM_LEN]; /* of the process that runs now */
 	struct child child;
 	struct output output;
 	struct loop_timer kill_timer; /* a runtime that reported an init error is expected to end by itself */
-	uint64_t peak_bytes;          /* of this process so far */
+	uint64_t peak_bytes;	      /* of this process so far */
 	int64_t measured_us;
 };
 
@@ -53,6 +55,6 @@ struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err
 void supervisor_free(struct supervisor *s);
 struct dispatch *supervisor_dispatch(struct supervisor *s);
 const char *supervisor_runtime_address(const struct supervisor *s); /* of the first runtime */
-void supervisor_resume_output(struct supervisor *s);                /* the sink has space */
+void supervisor_resume_output(struct supervisor *s);		    /* the sink has space */
 
 #endif

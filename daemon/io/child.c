@@ -124,7 +124,8 @@ static int find_executable(const struct child_spec *spec, char **out)
 	struct stat st;
 
 	/* Looked at here, so that a bad directory is not taken for a bad command. */
-	if (spec->cwd != NULL && (stat(spec->cwd, &st) != 0 || !S_ISDIR(st.st_mode) || access(spec->cwd, X_OK) != 0)) {
+	if (spec->cwd != NULL &&
+	    (stat(spec->cwd, &st) != 0 || !S_ISDIR(st.st_mode) || access(spec->cwd, X_OK) != 0)) {
 		return -ENOTDIR;
 	}
 	if (strchr(spec->argv[0], '/') == NULL) {
@@ -144,8 +145,7 @@ static int set_attributes(posix_spawnattr_t *attr)
 	posix_spawnattr_setpgroup(attr, 0);
 	posix_spawnattr_setsigmask(attr, &none);
 	posix_spawnattr_setsigdefault(attr, &all);
-	return posix_spawnattr_setflags(attr,
-					POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	return posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
 /* high: our descriptors, all above those they become, so that no dup2 overwrites the source of a later one. */
@@ -339,7 +339,7 @@ struct hunt {
 	struct children *cs;
 	const char *name; /* of the environment; NULL = every descendant */
 	const char *value;
-	bool any;    /* prey was seen, dead or alive */
+	bool any; /* prey was seen, dead or alive */
 	unsigned kills;
 	pid_t killed[256]; /* the first of them: a process takes a while to die, and must not count twice */
 };

@@ -41,10 +41,10 @@ struct child {
 };
 
 struct child_spec {
-	char *const *argv;    /* argv[0] is looked up in the child's PATH when it has no slash */
+	char *const *argv; /* argv[0] is looked up in the child's PATH when it has no slash */
 	char *const *envp;
-	const char *cwd;      /* NULL = ours */
-	int fds[4];           /* become 0..3; -1: /dev/null for 0..2, closed for 3. Everything above is closed */
+	const char *cwd; /* NULL = ours */
+	int fds[4];	 /* become 0..3; -1: /dev/null for 0..2, closed for 3. Everything above is closed */
 };
 
 /* spared: a child that is none of ours to end (the guard), 0 = none. */

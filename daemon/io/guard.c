@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +14,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/proc.h"
 
-#define MARK "AWS_LAMBDA_RUNTIME_API"
-#define ADDRESS_LEN 64
-#define NOTES_MAX 2048 /* MAX_CONCURRENCY groups and as many addresses, at most 1000 of each */
+#define MARK "AWS_LAMBDA_LOG_STREAM_NAME"
+#define STREAM_LEN 224
+#define NOTES_MAX 1024 /* MAX_CONCURRENCY is 1000 at most */
 
 static const int pipe_bytes = 256 * 1024; /* a burst of notes must fit: the daemon does not wait for the guard */
 
-enum note_kind { NOTE_WATCH, NOTE_UNWATCH, NOTE_ADDRESS, NOTE_ORDERLY_END };
+enum note_kind { NOTE_WATCH, NOTE_UNWATCH, NOTE_ORDERLY_END };
 
 struct note {
 	enum note_kind kind;
 	pid_t pgid;
-	char address[ADDRESS_LEN];
+	char stream[STREAM_LEN];
 };
 
 _Static_assert(sizeof(struct note) <= PIPE_BUF, "a note is written in one piece");
@@ -44,48 +42,32 @@ struct guard {
 /* --- in the guard process --- */
 
 struct book {
-	struct note notes[NOTES_MAX]; /* WATCH and ADDRESS */
+	struct note watched[NOTES_MAX];
 	size_t count;
-	uint64_t born_ticks;
-	uint64_t end_ticks;
 	bool orderly;
 	unsigned killed; /* in one round */
 };
 
-static struct note *find_note(struct book *b, const struct note *like)
+static void unwatch(struct book *b, pid_t pgid)
 {
 	for (size_t i = 0; i < b->count; i++) {
-		struct note *n = &b->notes[i];
-
-		if (n->kind == like->kind && n->pgid == like->pgid && strcmp(n->address, like->address) == 0) {
-			return n;
+		if (b->watched[i].pgid == pgid) {
+			b->watched[i] = b->watched[--b->count];
+			return;
 		}
-	}
-	return NULL;
-}
-
-static void add_note(struct book *b, const struct note *n)
-{
-	if (find_note(b, n) == NULL && b->count < NOTES_MAX) {
-		b->notes[b->count++] = *n;
 	}
 }
 
 static void take_note(struct book *b, const struct note *n)
 {
-	const struct note watch = { .kind = NOTE_WATCH, .pgid = n->pgid };
-	struct note *old;
-
 	switch (n->kind) {
 	case NOTE_WATCH:
-	case NOTE_ADDRESS:
-		add_note(b, n);
+		if (b->count < NOTES_MAX) {
+			b->watched[b->count++] = *n;
+		}
 		break;
 	case NOTE_UNWATCH:
-		old = find_note(b, &watch);
-		if (old != NULL) {
-			*old = b->notes[--b->count];
-		}
+		unwatch(b, n->pgid);
 		break;
 	case NOTE_ORDERLY_END:
 		b->orderly = true;
@@ -93,36 +75,35 @@ static void take_note(struct book *b, const struct note *n)
 	}
 }
 
-/* Another daemon may listen on the same address at another time, or in another network. */
-static bool in_our_time(const struct book *b, pid_t pid)
+static bool is_watched(const struct book *b, const char *stream)
 {
-	struct proc_stat st;
-
-	return proc_read_stat(pid, &st) && st.state != 'Z' && st.start_ticks >= b->born_ticks &&
-	       st.start_ticks <= b->end_ticks;
+	for (size_t i = 0; i < b->count; i++) {
+		if (strcmp(b->watched[i].stream, stream) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool kill_if_ours(pid_t pid, void *ctx)
 {
-	struct note like = { .kind = NOTE_ADDRESS };
+	char stream[STREAM_LEN];
 	struct book *b = ctx;
+	struct proc_stat st;
 
-	if (pid == getpid() || !in_our_time(b, pid) || !proc_env(pid, MARK, like.address, sizeof(like.address))) {
+	if (pid == getpid() || !proc_env(pid, MARK, stream, sizeof(stream)) || !is_watched(b, stream) ||
+	    !proc_read_stat(pid, &st) || st.state == 'Z') {
 		return true;
 	}
-	if (find_note(b, &like) != NULL && proc_same_namespaces(pid)) {
-		kill(pid, SIGKILL);
-		b->killed++;
-	}
+	kill(pid, SIGKILL);
+	b->killed++;
 	return true;
 }
 
 static void end_everything(struct book *b)
 {
 	for (size_t i = 0; i < b->count; i++) {
-		if (b->notes[i].kind == NOTE_WATCH) {
-			kill(-b->notes[i].pgid, SIGKILL);
-		}
+		kill(-b->watched[i].pgid, SIGKILL);
 	}
 	if (b->orderly) {
 		return;
@@ -169,22 +150,17 @@ static void leave_the_crowd(void)
 static NORETURN void guard_main(int fd)
 {
 	static struct book book; /* its pages are touched as they fill */
-	struct proc_stat self;
 	struct note n;
 	ssize_t got;
 
 	leave_the_crowd();
 	fd = close_all_but(fd);
-	if (proc_read_stat(getpid(), &self)) {
-		book.born_ticks = self.start_ticks;
-	}
 	do {
 		got = read(fd, &n, sizeof(n));
 		if (got == (ssize_t)sizeof(n)) {
 			take_note(&book, &n);
 		}
 	} while (got > 0 || (got < 0 && errno == EINTR));
-	book.end_ticks = clock_boot_ticks();
 	end_everything(&book);
 	_exit(0);
 }
@@ -262,10 +238,11 @@ static void send_note(struct guard *g, const struct note *n)
 	}
 }
 
-void guard_watch(struct guard *g, pid_t pgid)
+void guard_watch(struct guard *g, pid_t pgid, const char *stream)
 {
-	const struct note n = { .kind = NOTE_WATCH, .pgid = pgid };
+	struct note n = { .kind = NOTE_WATCH, .pgid = pgid };
 
+	snprintf(n.stream, sizeof(n.stream), "%s", stream);
 	send_note(g, &n);
 }
 
@@ -273,19 +250,6 @@ void guard_unwatch(struct guard *g, pid_t pgid)
 {
 	const struct note n = { .kind = NOTE_UNWATCH, .pgid = pgid };
 
-	send_note(g, &n);
-}
-
-void guard_address(struct guard *g, const char *runtime_api)
-{
-	struct note n = { .kind = NOTE_ADDRESS };
-	const char *inherited = getenv(MARK);
-
-	/* Our parent may have the same, and its other children. */
-	if (inherited != NULL && strcmp(inherited, runtime_api) == 0) {
-		return;
-	}
-	snprintf(n.address, sizeof(n.address), "%s", runtime_api);
 	send_note(g, &n);
 }
 

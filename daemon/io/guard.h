@@ -5,7 +5,7 @@
  * Why it is needed: posix_spawn cannot set PR_SET_PDEATHSIG, and that would reach a runtime's first process only, not
  * what it started. How it works: it holds the read end of a pipe that only the daemon writes to, and keeps a note of
  * what the daemon tells it there. The end of the pipe means that the daemon is gone: the guard kills every watched
- * process group, then whatever else belongs to one of the addresses, and ends.
+ * process group, then whatever else belongs to one of the runtimes, and ends.
  *
  * Use: guard_start() early in main, while there is one thread; the notes as runtimes come and go; guard_stop() last. As
  * PID 1 there is no guard: the kernel ends a container's processes with their init.
@@ -20,14 +20,12 @@
 struct guard;
 
 struct guard *guard_start(void) MUST_CHECK; /* NULL as PID 1, or when it could not be started (logged) */
-pid_t guard_pid(const struct guard *g); /* 0 = no guard */
+pid_t guard_pid(const struct guard *g);	    /* 0 = no guard */
 /* Everything else takes NULL for "no guard" and never blocks. */
-void guard_watch(struct guard *g, pid_t pgid);
+/* stream: the AWS_LAMBDA_LOG_STREAM_NAME that the group's processes were started with. It is made up anew for every
+ * runtime, so whoever has it in its environment belongs to that runtime, whatever group it moved to. */
+void guard_watch(struct guard *g, pid_t pgid, const char *stream);
 void guard_unwatch(struct guard *g, pid_t pgid);
-/* Processes that started in the daemon's time, in its pid and network namespaces, with this AWS_LAMBDA_RUNTIME_API in
- * their environment are the daemon's, whatever group they moved to. (Not if the daemon itself was started with the
- * same value: then it tells nothing.) */
-void guard_address(struct guard *g, const char *runtime_api);
 /* The orderly end, after children_finish(): ends the guard and waits for it. It kills the groups still watched. */
 void guard_stop(struct guard *g);
 

@@ -55,7 +55,8 @@ void conn_close(struct conn *c);
 void conn_begin_request(struct conn *c);
 
 /* http1_reply.c */
-int conn_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body);
+int conn_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
+	       struct blob *body);
 /* The socket takes more of a reply. */
 void conn_on_writable(struct conn *c);
 

@@ -205,7 +205,8 @@ static int parse_framing(const struct http1_fields *f, struct http1_head *out, c
 		const char *value = f->text.data + f->list[i].value;
 
 		if (strcasecmp(name, "Content-Length") == 0) {
-			if (!text_to_u64(value, 0, INT64_MAX, &length) || (have_length && length != out->content_length)) {
+			if (!text_to_u64(value, 0, INT64_MAX, &length) ||
+			    (have_length && length != out->content_length)) {
 				*why = "malformed Content-Length";
 				return 400;
 			}
@@ -341,7 +342,8 @@ static enum http1_chunk take_trailers(struct http1_chunks *c, const char *data, 
 			continue;
 		}
 		empty_line = text->len == 1 || text->data[text->len - 2] == '\n' ||
-			     (text->data[text->len - 2] == '\r' && (text->len == 2 || text->data[text->len - 3] == '\n'));
+			     (text->data[text->len - 2] == '\r' &&
+			      (text->len == 2 || text->data[text->len - 3] == '\n'));
 		if (empty_line) {
 			*used += i + 1;
 			c->state = DONE;

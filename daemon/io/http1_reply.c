@@ -132,8 +132,7 @@ static void reply_sent(struct conn *c)
 	}
 }
 
-int conn_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
-		    struct blob *body)
+int conn_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body)
 {
 	struct conn *c = conn_of(req);
 	bool no_body = status == 204 || strcmp(c->head.method, "HEAD") == 0;

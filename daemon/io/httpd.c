@@ -316,7 +316,8 @@ bool httpd_req_alive(const struct httpd_req *req)
 	return req->server->backend->alive(req);
 }
 
-int httpd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body)
+int httpd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
+		struct blob *body)
 {
 	return req->server->backend->reply(req, status, headers, count, body);
 }

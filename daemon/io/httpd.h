@@ -37,9 +37,9 @@ enum httpd_body {
 };
 
 struct httpd_opts {
-	size_t max_head;        /* bytes of request line and headers; over it: 431 by the server itself */
-	size_t max_body;        /* bytes of a body that are kept */
-	unsigned max_conns;     /* at this many the listeners wait until one closes */
+	size_t max_head;	 /* bytes of request line and headers; over it: 431 by the server itself */
+	size_t max_body;	 /* bytes of a body that are kept */
+	unsigned max_conns;	 /* at this many the listeners wait until one closes */
 	int64_t idle_timeout_us; /* a connection without any progress outside a parked request is closed; 0 = never */
 	void (*on_request)(void *ctx, struct httpd_req *req);
 	void *ctx;
@@ -52,8 +52,8 @@ void httpd_free(struct httpd *h);
 
 /* host: IPv4 or IPv6 literal or a name from the hosts file; port 0 = any free one. tag comes back with each request.
  * Fails with the reason in err (address in use, ...). The listener is the server's; see httpd_listener_close. */
-struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag, struct err *err)
-	MUST_CHECK;
+struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag,
+				    struct err *err) MUST_CHECK;
 uint16_t httpd_listener_port(const struct httpd_listener *l);
 /* Closes all connections accepted here, parked requests get on_gone; goes on listening. */
 void httpd_listener_kick(struct httpd_listener *l);
@@ -95,6 +95,7 @@ struct httpd_header {
  * body: moved (one reference), NULL = empty. A HEAD request and status 204 get no body.
  * 0, or -1 when the peer could not be reached any more (http1: the first write failed at once, so not a byte of the reply
  * was taken; the caller may do something else with the content). req is gone in either case, on_gone is not called. */
-int httpd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body);
+int httpd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
+		struct blob *body);
 
 #endif

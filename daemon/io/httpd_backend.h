@@ -16,9 +16,9 @@
 struct httpd_backend {
 	/* A connection was accepted: non-blocking, CLOEXEC, TCP_NODELAY is set. The fd is moved. */
 	void (*adopt)(struct httpd *h, struct httpd_listener *l, int fd, const struct sockaddr *peer, socklen_t len);
-	void (*kick)(struct httpd *h, struct httpd_listener *l); /* NULL l: all connections */
+	void (*kick)(struct httpd *h, struct httpd_listener *l);   /* NULL l: all connections */
 	void (*settle)(struct httpd *h, struct httpd_listener *l); /* read and serve until nothing is left to read */
-	void (*quiesce)(struct httpd *h);                        /* listeners are closed already */
+	void (*quiesce)(struct httpd *h);			   /* listeners are closed already */
 	unsigned (*busy)(const struct httpd *h);
 	void (*destroy)(struct httpd *h); /* frees h itself; listeners are gone already */
 

@@ -35,8 +35,8 @@ struct mhd {
 	struct loop_timer timer;
 	struct loop_hook hook;
 	bool run_needed;
-	bool running;                     /* inside MHD_run */
-	struct httpd_listener *adopting;  /* whose connection is being handed to the library */
+	bool running;			 /* inside MHD_run */
+	struct httpd_listener *adopting; /* whose connection is being handed to the library */
 	bool adopted;
 	struct list conns; // mconn::link
 };
@@ -185,7 +185,8 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *handle
 	return r;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *handle, void **req_cls, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *handle, void **req_cls,
+			 enum MHD_RequestTerminationCode why)
 {
 	struct mreq *r = *req_cls;
 
@@ -509,13 +510,13 @@ static struct MHD_Daemon *start(struct mhd *m)
 					MHD_USE_ERROR_LOG,
 				0, NULL, NULL, on_access, m,
 				/* first, so that it is in force for all that follows */
-				MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, //
-				MHD_OPTION_URI_LOG_CALLBACK, on_target, m,	  //
-				MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, //
-				MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,  //
-				MHD_OPTION_NOTIFY_CONNECTION, on_connection, m,	  //
-				MHD_OPTION_CONNECTION_LIMIT, o->max_conns + 1,	  //
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->max_head,  //
+				MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,			 //
+				MHD_OPTION_URI_LOG_CALLBACK, on_target, m,				 //
+				MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,			 //
+				MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,			 //
+				MHD_OPTION_NOTIFY_CONNECTION, on_connection, m,				 //
+				MHD_OPTION_CONNECTION_LIMIT, o->max_conns + 1,				 //
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->max_head,			 //
 				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(o->idle_timeout_us / 1000000), //
 				MHD_OPTION_END);
 }

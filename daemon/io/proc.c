@@ -35,7 +35,6 @@ bool proc_read_stat(pid_t pid, struct proc_stat *out)
 	const char *rest;
 	int ppid;
 	int pgid;
-	unsigned long long start;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	if (read_file(path, text, sizeof(text)) <= 0) {
@@ -43,14 +42,11 @@ bool proc_read_stat(pid_t pid, struct proc_stat *out)
 	}
 	/* The name in parentheses may contain anything. */
 	rest = strrchr(text, ')');
-	if (rest == NULL || sscanf(rest + 1,
-				   " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-				   &out->state, &ppid, &pgid, &start) != 4) {
+	if (rest == NULL || sscanf(rest + 1, " %c %d %d", &out->state, &ppid, &pgid) != 3) {
 		return false;
 	}
 	out->ppid = ppid;
 	out->pgid = pgid;
-	out->start_ticks = start;
 	return true;
 }
 
@@ -58,7 +54,7 @@ bool proc_read_stat(pid_t pid, struct proc_stat *out)
 struct env_scan {
 	const char *name;
 	size_t name_len;
-	size_t at; /* in the entry */
+	size_t at;  /* in the entry */
 	bool other; /* this entry is another variable */
 	char *out;
 	size_t size;
@@ -105,25 +101,6 @@ bool proc_env(pid_t pid, const char *name, char *out, size_t size)
 		}
 	}
 	return r == SCAN_FOUND;
-}
-
-static bool same_link(pid_t pid, const char *what)
-{
-	char path[48];
-	char theirs[64] = "";
-	char ours[64] = "";
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, what);
-	if (readlink(path, theirs, sizeof(theirs) - 1) < 0) {
-		return false;
-	}
-	snprintf(path, sizeof(path), "/proc/self/%s", what);
-	return readlink(path, ours, sizeof(ours) - 1) >= 0 && strcmp(theirs, ours) == 0;
-}
-
-bool proc_same_namespaces(pid_t pid)
-{
-	return same_link(pid, "ns/pid") && same_link(pid, "ns/net");
 }
 
 /* The next entry of a directory that is a number; 0 at the end. */

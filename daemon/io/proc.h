@@ -17,15 +17,12 @@ struct proc_stat {
 	char state; /* 'Z' = a zombie */
 	pid_t ppid;
 	pid_t pgid;
-	uint64_t start_ticks; /* as clock_boot_ticks() */
 };
 
 bool proc_read_stat(pid_t pid, struct proc_stat *out) MUST_CHECK;
 
 /* The value that pid was started with. false: there is none, it may not be read, or it does not fit. */
 bool proc_env(pid_t pid, const char *name, char *out, size_t size) MUST_CHECK;
-/* Is pid in the same process and network namespaces as we are? */
-bool proc_same_namespaces(pid_t pid);
 
 typedef bool (*proc_fn)(pid_t pid, void *ctx);
 

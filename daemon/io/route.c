@@ -28,7 +28,7 @@ static bool matches(const char *template, const char *path, struct route_match *
 				return false;
 			}
 			template = strchr(template, '}') + 1;
-		} else if (*template++ != *path++) {
+		} else if (*template ++ != *path++) {
 			return false;
 		}
 	}

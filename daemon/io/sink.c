@@ -25,8 +25,8 @@ struct sink {
 	struct buf queue;
 	struct loop_hook hook;
 	struct loop_fd source;
-	bool waiting;      /* on EPOLLOUT */
-	bool broken;       /* nobody reads any more: output is thrown away */
+	bool waiting;	   /* on EPOLLOUT */
+	bool broken;	   /* nobody reads any more: output is thrown away */
 	bool always_ready; /* a regular file: epoll does not take it */
 	bool told_full;
 	uint64_t dropped;

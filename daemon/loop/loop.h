@@ -62,7 +62,7 @@ void loop_fd_del(struct loop *loop, struct loop_fd *src); /* idempotent; before 
 
 void loop_timer_init(struct loop_timer *t, loop_fn fn, void *ctx);
 void loop_timer_set(struct loop *loop, struct loop_timer *t, int64_t at_us); /* arm or move */
-void loop_timer_clear(struct loop *loop, struct loop_timer *t);             /* idempotent */
+void loop_timer_clear(struct loop *loop, struct loop_timer *t);		     /* idempotent */
 
 /* Runs at the end of every turn, in the order of addition, until removed. A hook may add and remove hooks. */
 void loop_hook_add(struct loop *loop, struct loop_hook *hook, loop_fn fn, void *ctx);

@@ -283,8 +283,8 @@ def main():
     except (Failed, OSError, subprocess.TimeoutExpired) as e:
         print(f"bench: {e}", file=sys.stderr)
         return 1
-    bench.print_table()
     bench.write_json()
+    bench.print_table()
     return 0
 
 

@@ -31,18 +31,18 @@
 #define FIRST_CAP ((size_t)8 << 10)
 #define EVENTS_PER_TURN 256
 
-#define NEXT_HEAD                                                                                            \
-	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"                                              \
-	"Lambda-Runtime-Aws-Request-Id: 00000000-0000-4000-8000-%012llx\r\n"                                 \
-	"Lambda-Runtime-Deadline-Ms: 1798761600000\r\n"                                                      \
-	"Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:012345678912:function:function\r\n"   \
-	"Lambda-Runtime-Trace-Id: Root=1-00000000-000000000000000000000000;Parent=0000000000000000;"         \
+#define NEXT_HEAD                                                                                                    \
+	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"                                                      \
+	"Lambda-Runtime-Aws-Request-Id: 00000000-0000-4000-8000-%012llx\r\n"                                         \
+	"Lambda-Runtime-Deadline-Ms: 1798761600000\r\n"                                                              \
+	"Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:012345678912:function:function\r\n"           \
+	"Lambda-Runtime-Trace-Id: Root=1-00000000-000000000000000000000000;Parent=0000000000000000;"                 \
 	"Sampled=0\r\nContent-Length: %zu\r\n\r\n"
-#define INVOKE_HEAD                                                                                          \
-	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Amz-Executed-Version: $LATEST\r\n"           \
+#define INVOKE_HEAD                                                                                                  \
+	"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Amz-Executed-Version: $LATEST\r\n"                   \
 	"x-amzn-RequestId: 00000000-0000-4000-8000-%012llx\r\nContent-Length: %zu\r\n\r\n"
-#define ACCEPTED                                                                                             \
-	"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"              \
+#define ACCEPTED                                                                                                     \
+	"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n"                      \
 	"{\"status\":\"OK\"}\n"
 #define HEALTHY "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK"
 
@@ -61,8 +61,8 @@ struct conn {
 	char *data;
 	size_t len, cap;
 	size_t body_at, body_len; /* body_at 0 = the head is not complete */
-	struct conn *peer;        /* caller <-> the runtime that works for it */
-	struct conn *next;        /* in one of: waiting callers, idle runtimes, graves */
+	struct conn *peer;	  /* caller <-> the runtime that works for it */
+	struct conn *next;	  /* in one of: waiting callers, idle runtimes, graves */
 	unsigned long long id;
 	char head[512];
 	struct iovec out[2];
@@ -142,7 +142,7 @@ static void queue_drop(struct queue *q, struct conn *c)
 
 static void watch(struct floor *f, struct conn *c, int op, uint32_t events)
 {
-	struct epoll_event ev = {.events = events, .data.ptr = c};
+	struct epoll_event ev = { .events = events, .data.ptr = c };
 
 	if (epoll_ctl(f->epoll, op, c->fd, &ev) != 0) {
 		die("epoll_ctl: %s", strerror(errno));
@@ -181,7 +181,7 @@ static void bury(struct floor *f)
 static void conn_flush(struct floor *f, struct conn *c)
 {
 	while (c->out_at < 2) {
-		struct msghdr msg = {.msg_iov = c->out + c->out_at, .msg_iovlen = 2 - c->out_at};
+		struct msghdr msg = { .msg_iov = c->out + c->out_at, .msg_iovlen = 2 - c->out_at };
 		ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EAGAIN) {
@@ -209,11 +209,10 @@ static void conn_flush(struct floor *f, struct conn *c)
 }
 
 /* Sends a head (in c->head or constant) and a body that lies in c's buffer; then c expects a request. */
-static void conn_send(struct floor *f, struct conn *c, const char *head, size_t head_len, size_t at,
-		      size_t len)
+static void conn_send(struct floor *f, struct conn *c, const char *head, size_t head_len, size_t at, size_t len)
 {
-	c->out[0] = (struct iovec){(void *)(uintptr_t)head, head_len};
-	c->out[1] = (struct iovec){c->data + at, len};
+	c->out[0] = (struct iovec){ (void *)(uintptr_t)head, head_len };
+	c->out[1] = (struct iovec){ c->data + at, len };
 	c->out_at = 0;
 	c->len = c->body_at = c->body_len = 0;
 	conn_flush(f, c);
@@ -396,7 +395,7 @@ static unsigned number_from(const char *name, unsigned fallback, unsigned most)
 static void listen_on(struct floor *f, struct conn *c, enum kind kind, const char *port_name, unsigned port,
 		      char *address, size_t size)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sin);
 	int one = 1;
 
@@ -478,9 +477,9 @@ static void dispatch(struct floor *f, const struct epoll_event *ev)
 
 int main(int argc, char **argv)
 {
-	struct floor f = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
+	struct floor f = { .epoll = epoll_create1(EPOLL_CLOEXEC) };
 	struct epoll_event events[EVENTS_PER_TURN];
-	struct rlimit files = {0};
+	struct rlimit files = { 0 };
 	char invoke[64];
 
 	if (argc < 2) {

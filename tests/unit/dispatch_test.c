@@ -110,8 +110,9 @@ static void on_drained(void *ctx)
 	note(ctx, "drained");
 }
 
-static const struct dispatch_ops ops = { on_start,	 on_stop,  on_handing, on_handed,
-					   on_finished, on_rearm, on_drained };
+static const struct dispatch_ops ops = {
+	on_start, on_stop, on_handing, on_handed, on_finished, on_rearm, on_drained
+};
 
 static void on_done(struct invocation *inv, const struct outcome *out)
 {
@@ -317,10 +318,10 @@ struct script {
 static const struct script scripts[] = {
 	{ "one invocation", 1, 10, "sa n0 r0 n0", "start0 0<a a=success report+init", "r" },
 	{ "nothing is started without work", 4, 10, "t60000", "", NULL },
-	{ "init is reported once", 1, 10, "sa n0 r0 n0 sb r0", "start0 0<a a=success report+init 0<b b=success report", NULL },
+	{ "init is reported once", 1, 10, "sa n0 r0 n0 sb r0",
+	  "start0 0<a a=success report+init 0<b b=success report", NULL },
 	{ "error goes through", 1, 10, "sa n0 e0", "start0 0<a a=error report+init", "r" },
-	{ "too large", 1, 10, "sa n0 b0 n0 sb",
-	  "start0 0<a a=too_large report+init 0<b",
+	{ "too large", 1, 10, "sa n0 b0 n0 sb", "start0 0<a a=too_large report+init 0<b",
 	  "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload size (1000 bytes) "
 	  "exceeded maximum allowed payload size (100 bytes).\"}" },
 	{ "unknown mode ends the invocation, not the runtime", 1, 10, "sa n0 m0 n0 sb",
@@ -331,7 +332,8 @@ static const struct script scripts[] = {
 	{ "response with nothing handed out", 1, 10, "sa n0 r0 n0 r0", "start0 0<a a=success report+init 400", NULL },
 	{ "init/error after ready", 1, 10, "sa n0 i0", "start0 0<a 403", NULL },
 	{ "next after init/error", 1, 10, "sa i0 n0", "start0 stop0:initerror report+init a=init_error 403", NULL },
-	{ "next twice while running delivers again", 1, 10, "sa n0 n0 r0", "start0 0<a 0<a a=success report+init", NULL },
+	{ "next twice while running delivers again", 1, 10, "sa n0 n0 r0", "start0 0<a 0<a a=success report+init",
+	  NULL },
 	{ "two polls wait, the newest gets it", 1, 10, "sa n0 r0 n0 N0 sb r0",
 	  "start0 0<a a=success report+init 0<b b=success report", NULL },
 	{ "the other of two polls gets the next one", 1, 10, "sa n0 r0 n0 N0 sb r0 sc r0",
@@ -347,8 +349,8 @@ static const struct script scripts[] = {
 	  "start0 0<a a=success report+init start1", NULL },
 	{ "used last goes first", 2, 10, "sa sb n0 n1 r0 n0 r1 n1 sc",
 	  "start0 start1 0<a 1<b a=success report+init b=success report+init 1<c", NULL },
-	{ "dead poll passes the event on", 1, 10, "sa n0 r0 d0 sb n0",
-	  "start0 0<a a=success report+init dead0 0<b", NULL },
+	{ "dead poll passes the event on", 1, 10, "sa n0 r0 d0 sb n0", "start0 0<a a=success report+init dead0 0<b",
+	  NULL },
 	{ "dead poll, other runtime takes it", 2, 10, "sa sb n0 n1 r1 n1 r0 d0 sc",
 	  "start0 start1 0<a 1<b b=success report+init a=success report+init dead0 1<c", NULL },
 	{ "poll gone, event waits for the next", 1, 10, "sa n0 r0 n0 g0 sb n0",
@@ -381,8 +383,10 @@ static const struct script scripts[] = {
 	{ "invoke timeout", 1, 10, "sa n0 t2999 t1 k0 sb n0",
 	  "start0 0<a stop0:timeout a=timeout report+init start0 0<b", NULL },
 	{ "timeout starts at hand-over", 1, 10, "sa t5000 n0 t2999 r0", "start0 0<a a=success report+init", NULL },
-	{ "timeout of a cancelled one still kills", 1, 10, "sa n0 ca t3000", "start0 0<a stop0:timeout report+init", NULL },
-	{ "response after timeout", 1, 10, "sa n0 t3000 r0", "start0 0<a stop0:timeout a=timeout report+init 403", NULL },
+	{ "timeout of a cancelled one still kills", 1, 10, "sa n0 ca t3000", "start0 0<a stop0:timeout report+init",
+	  NULL },
+	{ "response after timeout", 1, 10, "sa n0 t3000 r0", "start0 0<a stop0:timeout a=timeout report+init 403",
+	  NULL },
 	{ "next after timeout is not served", 1, 10, "sa sb n0 t3000 n0 k0 n0",
 	  "start0 0<a stop0:timeout a=timeout report+init start0 0<b", NULL },
 	{ "answered but never back: killed at the deadline", 1, 10, "sa n0 r0 sb t3000 k0",
@@ -399,7 +403,8 @@ static const struct script scripts[] = {
 	  "start0 0<a a=success report+init 0<b start1 c=shutdown stop1:shutdown b=exit report drained", NULL },
 	{ "drain does not wait for one that has answered", 1, 10, "sa n0 r0 D n0 k0",
 	  "start0 0<a a=success report+init stop0:shutdown drained", NULL },
-	{ "drain and a running one that crashes", 1, 10, "sa n0 D x0", "start0 0<a a=exit report+init drained", NULL },
+	{ "drain and a running one that crashes", 1, 10, "sa n0 D x0", "start0 0<a a=exit report+init drained",
+	  NULL },
 	{ "drain and a running one that hangs", 1, 10, "sa n0 D t3000 k0",
 	  "start0 0<a stop0:timeout a=timeout report+init drained", NULL },
 };
@@ -417,7 +422,8 @@ static void test_scripts(void **state)
 			step(w, word);
 		}
 		if (strcmp(w->log.data != NULL ? w->log.data : "", s->expected) != 0) {
-			fail_msg("%s: [%s]\n got      %s\n expected %s", s->title, s->steps, w->log.data, s->expected);
+			fail_msg("%s: [%s]\n got      %s\n expected %s", s->title, s->steps, w->log.data,
+				 s->expected);
 		}
 		if (s->body != NULL) {
 			assert_string_equal(w->last_body, s->body);
@@ -507,8 +513,10 @@ static void test_stats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scripts),	       cmocka_unit_test(test_exit_document),
-		cmocka_unit_test(test_timer_is_off_when_idle), cmocka_unit_test(test_backoff_is_bounded),
+		cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_exit_document),
+		cmocka_unit_test(test_timer_is_off_when_idle),
+		cmocka_unit_test(test_backoff_is_bounded),
 		cmocka_unit_test(test_stats),
 	};
 

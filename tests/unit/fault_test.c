@@ -26,10 +26,12 @@ static void test_exit(void **state)
 
 	(void)state;
 	fault_exit(&f, false, 0);
-	expect(&f, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: id Error: Runtime exited without "
-		   "providing a reason\"}");
+	expect(&f,
+	       "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: id Error: Runtime exited without "
+	       "providing a reason\"}");
 	fault_exit(&f, false, 42);
-	expect(&f, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: id Error: Runtime exited with error: "
+	expect(&f, "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: id Error: Runtime exited with "
+		   "error: "
 		   "exit status 42\"}");
 	fault_exit(&f, true, SIGKILL);
 	assert_string_equal(f.text, "Runtime exited with error: signal: killed");
@@ -45,7 +47,8 @@ static void test_timeout(void **state)
 
 	(void)state;
 	fault_timeout(&f, 3000000);
-	expect(&f, "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: id Error: Task timed out after 3.00 "
+	expect(&f, "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: id Error: Task timed out after "
+		   "3.00 "
 		   "seconds\"}");
 	fault_timeout(&f, 500000);
 	assert_string_equal(f.text, "Task timed out after 0.50 seconds");
@@ -90,8 +93,9 @@ static void test_too_large(void **state)
 	struct blob *b = fault_too_large_body(6291557, 6291556);
 
 	(void)state;
-	assert_string_equal(b->data, "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload "
-				     "size (6291557 bytes) exceeded maximum allowed payload size (6291556 bytes).\"}");
+	assert_string_equal(b->data,
+			    "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload "
+			    "size (6291557 bytes) exceeded maximum allowed payload size (6291556 bytes).\"}");
 	blob_unref(b);
 }
 

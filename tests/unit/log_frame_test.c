@@ -76,8 +76,9 @@ static void test_bad(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_answer),   cmocka_unit_test(test_every_cut), cmocka_unit_test(test_without_time),
-		cmocka_unit_test(test_json_and_empty), cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_known_answer), cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_without_time), cmocka_unit_test(test_json_and_empty),
+		cmocka_unit_test(test_bad),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

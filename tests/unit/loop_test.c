@@ -96,9 +96,9 @@ static void test_timers_fire_in_the_order_of_their_times(void **state)
 	arm(&t[0], 1000);
 	arm(&t[3], 100);
 	arm(&t[1], 2000);
-	arm(&t[3], 4000);    /* moved back */
-	arm(&t[2], 90000);   /* back, and */
-	arm(&t[2], 3000);    /* forth */
+	arm(&t[3], 4000);  /* moved back */
+	arm(&t[2], 90000); /* back, and */
+	arm(&t[2], 3000);  /* forth */
 	turn_until_len(&d, 4);
 	assert_string_equal(d.text, "abcd");
 	loop_free(d.loop);

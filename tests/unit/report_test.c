@@ -43,12 +43,14 @@ static void test_text(void **state)
 	assert_string_equal(out.data, "START RequestId: " ID " Version: $LATEST\n");
 	buf_fini(&out);
 	check(&style, &r, 75 << 20,
-	      "END RequestId: " ID "\nREPORT RequestId: " ID "\tDuration: 26.73 ms\tBilled Duration: 27 ms\tMemory Size: 128 MB\t"
+	      "END RequestId: " ID "\nREPORT RequestId: " ID
+	      "\tDuration: 26.73 ms\tBilled Duration: 27 ms\tMemory Size: 128 MB\t"
 	      "Max Memory Used: 75 MB\tInit Duration: 841.60 ms\t\n");
 	r.init_us = -1;
 	r.duration_us = 1;
 	check(&style, &r, 1,
-	      "END RequestId: " ID "\nREPORT RequestId: " ID "\tDuration: 0.00 ms\tBilled Duration: 1 ms\tMemory Size: 128 MB\t"
+	      "END RequestId: " ID "\nREPORT RequestId: " ID
+	      "\tDuration: 0.00 ms\tBilled Duration: 1 ms\tMemory Size: 128 MB\t"
 	      "Max Memory Used: 1 MB\t\n");
 	r.kind = OUTCOME_TIMEOUT;
 	r.duration_us = 3000000;
@@ -71,14 +73,16 @@ static void test_json(void **state)
 
 	(void)state;
 	report_start(&out, &style, r.event, STAMP);
-	assert_string_equal(out.data, "{\"time\":\"" STAMP "\",\"type\":\"platform.start\",\"record\":{\"requestId\":\"" ID
-				      "\",\"version\":\"7\"}}\n");
+	assert_string_equal(out.data,
+			    "{\"time\":\"" STAMP "\",\"type\":\"platform.start\",\"record\":{\"requestId\":\"" ID
+			    "\",\"version\":\"7\"}}\n");
 	buf_fini(&out);
 	check(&style, &r, 75 << 20,
 	      "{\"time\":\"" STAMP "\",\"type\":\"platform.runtimeDone\",\"record\":{\"requestId\":\"" ID
 	      "\",\"status\":\"success\",\"metrics\":{\"durationMs\":26.731}}}\n"
 	      "{\"time\":\"" STAMP "\",\"type\":\"platform.report\",\"record\":{\"requestId\":\"" ID
-	      "\",\"status\":\"success\",\"metrics\":{\"durationMs\":26.731,\"billedDurationMs\":27,\"memorySizeMB\":128,"
+	      "\",\"status\":\"success\",\"metrics\":{\"durationMs\":26.731,\"billedDurationMs\":27,\"memorySizeMB\":"
+	      "128,"
 	      "\"maxMemoryUsedMB\":75,\"initDurationMs\":841.600}}}\n");
 	event_unref((struct event *)(uintptr_t)r.event);
 }

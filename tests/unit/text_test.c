@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers, base64, percent-encoding, UUIDs, JSON strings. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+/* after the four headers that it needs */
+#include <cmocka.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/text.h"
+
+static void test_u64(void **state)
+{
+	static const struct {
+		const char *s;
+		bool ok;
+		uint64_t value;
+	} rows[] = {
+		{ "0", true, 0 },
+		{ "007", true, 7 },
+		{ "18446744073709551615", true, UINT64_MAX },
+		{ "18446744073709551616", false, 0 },
+		{ "99999999999999999999999", false, 0 },
+		{ "", false, 0 },
+		{ "-1", false, 0 },
+		{ "+1", false, 0 },
+		{ " 1", false, 0 },
+		{ "1 ", false, 0 },
+		{ "0x1", false, 0 },
+		{ "1.0", false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(rows); i++) {
+		uint64_t n = 0;
+
+		assert_int_equal(text_to_u64(rows[i].s, 0, UINT64_MAX, &n), rows[i].ok);
+		assert_true(n == rows[i].value);
+	}
+	assert_false(text_to_u64("4", 5, 10, &(uint64_t){ 0 }));
+	assert_false(text_to_u64("11", 5, 10, &(uint64_t){ 0 }));
+	assert_true(text_to_u64("10", 5, 10, &(uint64_t){ 0 }));
+}
+
+static void test_seconds(void **state)
+{
+	static const struct {
+		const char *s;
+		int64_t us; /* -1 = refused */
+	} rows[] = {
+		{ "3", 3000000 },   { "0.5", 500000 },
+		{ ".25", 250000 },  { "1.", 1000000 },
+		{ "0", 0 },	    { "5400", 5400000000 },
+		{ "0.0000019", 1 }, { "900.123456", 900123456 },
+		{ "", -1 },	    { ".", -1 },
+		{ "1e3", -1 },	    { "-1", -1 },
+		{ " 1", -1 },	    { "1s", -1 },
+		{ "1,5", -1 },	    { "99999999999999999999", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(rows); i++) {
+		int64_t us = -1;
+
+		assert_int_equal(text_to_us(rows[i].s, &us), rows[i].us >= 0);
+		assert_true(us == rows[i].us);
+	}
+}
+
+static void test_base64(void **state)
+{
+	static const char *const known[][2] = {
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xff\xfe\xfd", "//79" },
+	};
+	static const char *const bad[] = { "Z",	   "Zg",   "Zg=",  "Z===",   "Zg==Zg==",
+					   "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zm9-" };
+
+	(void)state;
+	for (size_t i = 0; i < countof(known); i++) {
+		struct buf out = BUF_INIT;
+
+		text_base64(&out, known[i][0], strlen(known[i][0]));
+		assert_string_equal(out.data != NULL ? out.data : "", known[i][1]);
+		buf_clear(&out);
+		assert_true(text_unbase64(&out, known[i][1], strlen(known[i][1])));
+		assert_string_equal(out.data != NULL ? out.data : "", known[i][0]);
+		buf_fini(&out);
+	}
+	for (size_t i = 0; i < countof(bad); i++) {
+		struct buf out = BUF_INIT;
+
+		assert_false(text_unbase64(&out, bad[i], strlen(bad[i])));
+		assert_int_equal(out.len, 0);
+		buf_fini(&out);
+	}
+}
+
+static void test_unpercent(void **state)
+{
+	struct buf out = BUF_INIT;
+	static const char *const bad[] = { "%", "%4", "%zz", "a%4", "%00", "a%4g" };
+
+	(void)state;
+	assert_true(text_unpercent(&out, "a%3Ab%3a+%25", 12));
+	assert_string_equal(out.data, "a:b:+%");
+	for (size_t i = 0; i < countof(bad); i++) {
+		assert_false(text_unpercent(&out, bad[i], strlen(bad[i])));
+		assert_string_equal(out.data, "a:b:+%");
+	}
+	buf_fini(&out);
+}
+
+static void test_json_string(void **state)
+{
+	static const struct {
+		const char *s;
+		size_t len;
+		const char *json;
+	} rows[] = {
+		{ "plain", 5, "\"plain\"" },
+		{ "", 0, "\"\"" },
+		{ "a\"b\\c", 5, "\"a\\\"b\\\\c\"" },
+		{ "<&>", 3, "\"\\u003c\\u0026\\u003e\"" },
+		{ "\n\r\t\b\f", 5, "\"\\n\\r\\t\\b\\f\"" },
+		{ "\0\x1f", 2, "\"\\u0000\\u001f\"" },
+		{ "\xc3\xa9\xf0\x9f\x98\x80", 6, "\"\xc3\xa9\xf0\x9f\x98\x80\"" },
+		{ "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa", 9, "\"\\u2028\\u2029\xe2\x80\xaa\"" },
+		{ "\xff\xc3", 2, "\"\\ufffd\\ufffd\"" },
+		{ "\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"" },
+		{ "\xc0\x80\xf4\x90\x80\x80", 6, "\"\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct buf out = BUF_INIT;
+
+		text_json_string(&out, rows[i].s, rows[i].len);
+		assert_string_equal(out.data, rows[i].json);
+		buf_fini(&out);
+	}
+}
+
+static void test_json_ascii(void **state)
+{
+	static const char text[] = "{\"a\":\n\"\xc3\xa9\xf0\x9f\x98\x80\xff\"}";
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	text_json_ascii(&out, text, sizeof(text) - 1);
+	assert_string_equal(out.data, "{\"a\": \"\\u00e9\\ud83d\\ude00\\ufffd\"}");
+	buf_fini(&out);
+}
+
+static void test_uuid(void **state)
+{
+	char one[UUID_LEN], other[UUID_LEN], hex[33];
+
+	(void)state;
+	text_uuid(one);
+	text_uuid(other);
+	assert_true(text_is_uuid(one) && text_is_uuid(other));
+	assert_string_not_equal(one, other);
+	assert_int_equal(one[14], '4');
+	assert_non_null(strchr("89ab", one[19]));
+	assert_false(text_is_uuid("8f507cfc-0000-4000-8000-0123456789a"));
+	assert_false(text_is_uuid("8f507cfc-0000-4000-8000-0123456789abc"));
+	assert_false(text_is_uuid("8f507cfc_0000-4000-8000-0123456789ab"));
+	text_random_hex(hex, 16);
+	assert_int_equal(strspn(hex, "0123456789abcdef"), 32);
+}
+
+static void test_ends(void **state)
+{
+	(void)state;
+	assert_true(text_starts("abc", "ab") && text_starts("abc", "") && !text_starts("a", "ab"));
+	assert_true(text_ends("abc", "bc") && text_ends("abc", "") && !text_ends("c", "bc"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_u64),	    cmocka_unit_test(test_seconds),
+		cmocka_unit_test(test_base64),	    cmocka_unit_test(test_unpercent),
+		cmocka_unit_test(test_json_string), cmocka_unit_test(test_json_ascii),
+		cmocka_unit_test(test_uuid),	    cmocka_unit_test(test_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
