@@ -123,12 +123,15 @@ class Daemon:
         return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
                 for line in text.splitlines() if line and not line.startswith("#")}
 
-    def wait_queued(self, count):
-        """Until so many invocations wait. Polls a figure that only the daemon knows; each poll is a full round trip."""
+    def wait_metric(self, name, value):
+        """Polls a figure that only the daemon knows; each poll is a full round trip."""
         for _ in range(100000):
-            if self.metrics()["lambda_queue_depth"] == count:
+            if self.metrics()[name] == value:
                 return
-        raise AssertionError(f"never {count} queued")
+        raise AssertionError(f"{name} never was {value}")
+
+    def wait_queued(self, count):
+        self.wait_metric("lambda_queue_depth", count)
 
     # --- end ---
 

@@ -282,6 +282,7 @@ def test_metrics(daemon):
     assert text.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     for line in text.body.decode().splitlines():
         assert re.match(r'^(# (HELP|TYPE) \S+ .+|[a-z_]+(\{[a-z]+="[^"]*"\})? [0-9.e+-]+)$', line), line
+    daemon.wait_metric('lambda_runtimes{state="idle"}', 1)
     m = daemon.metrics()
     assert m['lambda_invocations_total{outcome="success"}'] == 2
     assert m['lambda_invocations_total{outcome="error"}'] == 1
@@ -290,7 +291,6 @@ def test_metrics(daemon):
     assert m['lambda_invocation_duration_seconds_bucket{le="+Inf"}'] == 4
     assert m["lambda_runtime_starts_total"] == 2
     assert m["lambda_runtime_restarts_total"] == 1
-    assert m['lambda_runtimes{state="idle"}'] == 1
     assert m["lambda_queue_depth"] == 0
     assert m["lambda_request_bytes_total"] == 5 + 15 + 25 + 1
 

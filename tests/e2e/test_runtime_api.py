@@ -143,8 +143,7 @@ def test_old_id_while_ready(played):
     runtime.send_next()
     other = Runtime(d)
     # The parked /next is seen once the daemon has taken the connection after it.
-    while d.metrics()['lambda_runtimes{state="idle"}'] != 1:
-        pass
+    d.wait_metric('lambda_runtimes{state="idle"}', 1)
     assert error(other.respond(event, b"2")) == BAD_ID
     assert error(other.call("POST", API + "/init/error", b"{}")) == state_error("Ready", "InitError")
     other.close()

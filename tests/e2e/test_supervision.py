@@ -307,8 +307,7 @@ def test_a_caller_that_hangs_up_does_not_stop_its_running_invocation(start):
     runtime = Runtime(d)
     event = runtime.next()
     quitter.close()
-    while d.metrics()['lambda_invocations_total{outcome="cancelled"}'] != 1:
-        pass
+    d.wait_metric('lambda_invocations_total{outcome="cancelled"}', 1)
     assert runtime.respond(event, b"for nobody").status == 202
     assert d.out.wait("REPORT").startswith("REPORT RequestId: " + event.headers["Lambda-Runtime-Aws-Request-Id"])
     future = d.later(b"next")
