@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -169,12 +170,11 @@ def run(command=(), flags=(), env=None, cwd=None, binary=DAEMON):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT, text=True)
 
 
-class Runtime:
-    """A connection to the Runtime API: the test plays the runtime."""
+class Connection:
+    """One connection, on which a test says exactly what it means to say."""
 
-    def __init__(self, daemon, address=None):
-        self.daemon = daemon
-        self.socket = socket.create_connection(address or daemon.runtime_address, LIMIT)
+    def __init__(self, address):
+        self.socket = socket.create_connection(address, LIMIT)
         self.file = self.socket.makefile("rb")
 
     def send(self, method, path, body=b"", headers=None):
@@ -197,6 +197,22 @@ class Runtime:
         self.send(method, path, body, headers)
         return self.receive(head_only=method == "HEAD")
 
+    def at_end(self):
+        """Has the daemon closed the connection? Waits for it."""
+        return self.file.read(1) == b""
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+class Runtime(Connection):
+    """A connection to the Runtime API: the test plays the runtime."""
+
+    def __init__(self, daemon, address=None):
+        super().__init__(address or daemon.runtime_address)
+        self.daemon = daemon
+
     def send_next(self):
         # Before its process exists a runtime has no business here.
         self.daemon.err.wait("runtime started")
@@ -209,14 +225,6 @@ class Runtime:
     def respond(self, event_or_id, body=b"", headers=None, kind="response"):
         rid = event_or_id if isinstance(event_or_id, str) else event_or_id.headers["Lambda-Runtime-Aws-Request-Id"]
         return self.call("POST", f"/2018-06-01/runtime/invocation/{rid}/{kind}", body, headers)
-
-    def at_end(self):
-        """Has the daemon closed the connection? Waits for it."""
-        return self.file.read(1) == b""
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
 
 
 def wait_gone(*pids):
