@@ -4,9 +4,8 @@
  * socket stays registered for reading, a parked request that its peer leaves alone causes no event, and replies are
  * written at once. There is no Date header: no runtime looks at it.
  */
-#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +13,7 @@
 #include "base/mem.h"
 #include "io/http1_conn.h"
 
-static const size_t body_max_seen = 256 << 20; /* a body that goes on longer is given up */
+static const int64_t linger_us = 2 * 1000 * 1000;
 
 struct conn *conn_of(const struct httpd_req *req)
 {
@@ -26,6 +25,52 @@ void conn_set_interest(struct conn *c, uint32_t events)
 	if (c->interest != events) {
 		c->interest = events;
 		loop_fd_mod(c->server->base.loop, &c->source, events);
+	}
+}
+
+static void arm(struct ageing *a)
+{
+	const struct conn *oldest = list_first(&a->conns, struct conn, age_link);
+
+	a->armed = oldest != NULL;
+	if (oldest != NULL) {
+		loop_timer_set(a->server->base.loop, &a->timer, oldest->active_us + a->limit_us);
+	}
+}
+
+static void on_age(void *ctx)
+{
+	struct ageing *a = ctx;
+	int64_t now = loop_now_us(a->server->base.loop);
+	struct conn *oldest = list_first(&a->conns, struct conn, age_link);
+
+	while (oldest != NULL && oldest->active_us + a->limit_us <= now) {
+		conn_close(oldest);
+		oldest = list_first(&a->conns, struct conn, age_link);
+	}
+	arm(a);
+}
+
+static void ageing_init(struct ageing *a, struct http1 *s, int64_t limit_us)
+{
+	a->server = s;
+	a->limit_us = limit_us;
+	list_init(&a->conns);
+	loop_timer_init(&a->timer, on_age, a);
+}
+
+void conn_touch(struct conn *c)
+{
+	struct ageing *a = c->state == LINGERING ? &c->server->lingering : &c->server->idle;
+
+	list_unlink(&c->age_link);
+	if (a->limit_us > 0) {
+		c->active_us = loop_now_us(c->server->base.loop);
+		list_push_back(&a->conns, &c->age_link);
+		/* An armed timer may come too early then; moving it each time would cost more. */
+		if (!a->armed) {
+			arm(a);
+		}
 	}
 }
 
@@ -53,8 +98,12 @@ void conn_close(struct conn *c)
 	c->state = CLOSED;
 	loop_fd_del(h->loop, &c->source);
 	close(c->fd);
+	for (struct walk *w = c->server->walks; w != NULL; w = w->outer) {
+		w->next = w->next == &c->link ? c->link.next : w->next;
+	}
 	list_unlink(&c->link);
 	list_unlink(&c->resume_link);
+	list_unlink(&c->age_link);
 	loop_defer(h->loop, &c->grave, conn_free, c);
 	httpd_conn_closed(h);
 	if (serving && c->req.on_gone != NULL) {
@@ -74,246 +123,52 @@ void conn_begin_request(struct conn *c)
 	req->body_state = HTTPD_BODY_OK;
 	req->owner = NULL;
 	req->on_gone = NULL;
+	conn_touch(c);
 }
 
-static void serve(struct conn *c)
+static void on_event_writing(struct conn *c, uint32_t events)
 {
-	struct httpd_req *req = &c->req;
-
-	c->state = SERVING;
-	req->method = c->head.method;
-	req->path = c->head.path;
-	req->query = c->head.query;
-	c->server->base.opts.on_request(c->server->base.opts.ctx, req);
-}
-
-/* The request cannot even be read: one line that says why, then the end of the connection. */
-static void refuse(struct conn *c, int status, const char *why)
-{
-	const struct httpd_header headers[] = { { "Content-Type", "text/plain; charset=utf-8" } };
-
-	c->state = SERVING;
-	c->last = true;
-	c->head.method = "GET";
-	(void)conn_reply(&c->req, status, headers, countof(headers), blob_static(why));
-}
-
-static void truncated(struct conn *c)
-{
-	c->req.body_state = HTTPD_BODY_TRUNCATED;
-	c->last = true;
-	serve(c);
-}
-
-/* Counts and keeps a piece of the body. false: it is absurdly long. */
-static bool keep(struct conn *c, const char *data, size_t len)
-{
-	struct httpd_req *req = &c->req;
-
-	req->body_seen += len;
-	if (req->body_seen > body_max_seen) {
-		return false;
-	}
-	if (req->body_state == HTTPD_BODY_OK && !buf_append(&req->body, data, len)) {
-		req->body_state = HTTPD_BODY_TOO_LARGE;
-		buf_fini(&req->body);
-	}
-	return true;
-}
-
-static void head_complete(struct conn *c)
-{
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct httpd_req *req = &c->req;
-	const char *why = "";
-	int status = http1_head_parse(&c->head_fields, &c->head, &why);
-
-	if (status != 0) {
-		refuse(c, status, why);
-		return;
-	}
-	buf_init(&req->body, c->server->base.opts.max_body);
-	if (!c->head.chunked && c->head.content_length == 0) {
-		serve(c);
-		return;
-	}
-	c->state = BODY;
-	http1_chunks_init(&c->chunks, &c->trailers);
-	if (!c->head.chunked && c->head.content_length > c->server->base.opts.max_body) {
-		req->body_state = HTTPD_BODY_TOO_LARGE;
-	}
-	if (c->head.expect_continue) {
-		/* A socket that was just emptied of a request takes these few bytes. */
-		(void)!send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	}
-}
-
-/* Each takes from the input and returns how much. */
-static size_t feed_head(struct conn *c, const char *data, size_t len)
-{
-	struct buf *text = &c->head_fields.text;
-	size_t skip = 0;
-	size_t old;
-	size_t end;
-
-	while (text->len == 0 && skip < len && (data[skip] == '\r' || data[skip] == '\n')) {
-		skip++; /* empty lines before a request: RFC 9112, section 2.2 */
-	}
-	old = text->len;
-	if (skip == len) {
-		return skip;
-	}
-	if (old == 0) {
-		end = http1_head_end(data + skip, len - skip, 0);
-		buf_append(text, data + skip, end > 0 ? end : len - skip);
-	} else {
-		buf_append(text, data, len);
-		end = http1_head_end(text->data, text->len, old);
-		if (end > 0) {
-			text->len = end;
-			text->data[end] = '\0';
-		}
-	}
-	if (text->len > c->server->base.opts.max_head) {
-		refuse(c, 431, "request line and headers are too long");
-	} else if (end > 0) {
-		head_complete(c);
-	}
-	return end > 0 ? skip + end - old : len;
-}
-
-static size_t feed_length(struct conn *c, const char *data, size_t len)
-{
-	uint64_t left = c->head.content_length - c->req.body_seen;
-	size_t n = len < left ? len : (size_t)left;
-
-	if (!keep(c, data, n)) {
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
 		conn_close(c);
-	} else if (n == left) {
-		serve(c);
+		return;
 	}
-	return n;
-}
-
-static size_t feed_chunks(struct conn *c, const char *data, size_t len)
-{
-	const char *piece = NULL;
-	size_t piece_len = 0;
-	size_t used = 0;
-
-	switch (http1_chunks_next(&c->chunks, data, len, &used, &piece, &piece_len)) {
-	case HTTP1_CHUNK_DATA:
-		if (!keep(c, piece, piece_len)) {
-			conn_close(c);
-		}
-		break;
-	case HTTP1_CHUNK_END:
-		serve(c);
-		break;
-	case HTTP1_CHUNK_BAD:
-		truncated(c);
-		return len;
-	case HTTP1_CHUNK_MORE:
-		break;
+	if ((events & EPOLLRDHUP) != 0) {
+		/* It may only have finished sending; the rest of the reply is still owed to it. */
+		c->last = true;
+		conn_set_interest(c, EPOLLOUT);
 	}
-	return used;
-}
-
-static void feed(struct conn *c, const char *data, size_t len)
-{
-	size_t at = 0;
-
-	c->feeding = true;
-	while (at < len && (c->state == HEAD || c->state == BODY)) {
-		if (c->state == HEAD) {
-			at += feed_head(c, data + at, len - at);
-		} else if (c->head.chunked) {
-			at += feed_chunks(c, data + at, len - at);
-		} else {
-			at += feed_length(c, data + at, len - at);
-		}
+	if ((events & EPOLLOUT) != 0) {
+		conn_on_writable(c);
 	}
-	c->feeding = false;
-	if (at < len && c->state != CLOSED) {
-		buf_append(&c->ahead, data + at, len - at);
-	}
-}
-
-/* Where the next bytes go: straight into the body when its length is known and it is kept. */
-static char *read_target(struct conn *c, size_t *size)
-{
-	if (c->state == BODY && !c->head.chunked && c->req.body_state == HTTPD_BODY_OK) {
-		*size = (size_t)(c->head.content_length - c->req.body_seen);
-		return buf_room(&c->req.body, *size);
-	}
-	*size = HTTP1_SCRATCH;
-	return c->server->scratch;
-}
-
-static void took_body(struct conn *c, size_t n)
-{
-	buf_added(&c->req.body, n);
-	c->req.body_seen += n;
-	if (c->req.body_seen == c->head.content_length) {
-		serve(c);
-	}
-}
-
-/* One recv. false: nothing more can be read now. */
-static bool read_some(struct conn *c)
-{
-	size_t size = 0;
-	char *target = read_target(c, &size);
-	ssize_t n = recv(c->fd, target, size, MSG_DONTWAIT);
-
-	if (n < 0) {
-		if (errno == EINTR) {
-			return true;
-		}
-		if (errno != EAGAIN) {
-			conn_close(c);
-		}
-		return false;
-	}
-	if (n == 0) {
-		if (c->state == BODY) {
-			truncated(c);
-		} else {
-			conn_close(c);
-		}
-		return false;
-	}
-	if (target == c->server->scratch) {
-		feed(c, target, (size_t)n);
-	} else {
-		took_body(c, (size_t)n);
-	}
-	return true;
 }
 
 static void on_event(void *ctx, uint32_t events)
 {
 	struct conn *c = ctx;
 
-	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-		conn_close(c);
-	} else if (c->state == WRITING) {
-		if ((events & EPOLLRDHUP) != 0) {
-			/* It may only have finished sending; the rest of the reply is still owed to it. */
-			c->last = true;
-			conn_set_interest(c, EPOLLOUT);
-		}
-		if ((events & EPOLLOUT) != 0) {
-			conn_on_writable(c);
-		}
-	} else if (c->state == SERVING) {
-		if ((events & EPOLLRDHUP) != 0) {
+	switch (c->state) {
+	case HEAD:
+	case BODY:
+		/* Also after a reset: what had come before it can still be read. */
+		(void)conn_read(c);
+		break;
+	case SERVING:
+		if ((events & ~(uint32_t)EPOLLIN) != 0) {
 			conn_close(c);
 		} else {
 			conn_set_interest(c, HTTP1_WATCHING);
 		}
-	} else {
-		(void)read_some(c);
+		break;
+	case WRITING:
+		on_event_writing(c, events);
+		break;
+	case LINGERING:
+		if (!conn_drain(c)) {
+			conn_close(c);
+		}
+		break;
+	case CLOSED:
+		break;
 	}
 }
 
@@ -322,16 +177,7 @@ static void on_turn_end(void *ctx)
 	struct http1 *s = ctx;
 
 	while (!list_empty(&s->resumed)) {
-		struct conn *c = list_first(&s->resumed, struct conn, resume_link);
-		struct buf input = c->ahead;
-
-		list_unlink(&c->resume_link);
-		buf_init(&c->ahead, 0);
-		feed(c, input.data, input.len);
-		buf_fini(&input);
-		if (c->state == HEAD || c->state == BODY) {
-			conn_set_interest(c, HTTP1_READING);
-		}
+		conn_resume(list_first(&s->resumed, struct conn, resume_link));
 	}
 }
 
@@ -348,6 +194,7 @@ static void on_adopt(struct httpd *h, struct httpd_listener *l, int fd, const st
 	c->req.server = h;
 	c->req.listener = l;
 	list_init(&c->resume_link);
+	list_init(&c->age_link);
 	list_push_back(&s->conns, &c->link);
 	http1_fields_init(&c->head_fields);
 	http1_fields_init(&c->trailers);
@@ -358,22 +205,21 @@ static void on_adopt(struct httpd *h, struct httpd_listener *l, int fd, const st
 	}
 }
 
-/* Calls fn for every connection of l, or for all. fn may close any of them, so there is no place in a list to keep. */
+/* Calls fn for every connection of l; NULL: for all. */
 static void each_conn(struct http1 *s, const struct httpd_listener *l, void (*fn)(struct conn *c))
 {
-	struct list todo;
+	struct walk w = { .outer = s->walks, .next = s->conns.next };
 
-	list_init(&todo);
-	list_move_all(&todo, &s->conns);
-	while (!list_empty(&todo)) {
-		struct conn *c = list_first(&todo, struct conn, link);
+	s->walks = &w;
+	while (w.next != &s->conns) {
+		struct conn *c = container_of(w.next, struct conn, link);
 
-		list_unlink(&c->link);
-		list_push_back(&s->conns, &c->link);
+		w.next = c->link.next;
 		if (l == NULL || c->req.listener == l) {
 			fn(c);
 		}
 	}
+	s->walks = w.outer;
 }
 
 static void on_kick(struct httpd *h, struct httpd_listener *l)
@@ -383,7 +229,7 @@ static void on_kick(struct httpd *h, struct httpd_listener *l)
 
 static void settle_conn(struct conn *c)
 {
-	while ((c->state == HEAD || c->state == BODY) && c->ahead.len == 0 && read_some(c)) {
+	while ((c->state == HEAD || c->state == BODY) && conn_read(c)) {
 	}
 }
 
@@ -392,9 +238,17 @@ static void on_settle(struct httpd *h, struct httpd_listener *l)
 	each_conn(container_of(h, struct http1, base), l, settle_conn);
 }
 
+static bool is_idle(const struct conn *c)
+{
+	return c->state == LINGERING || (c->state == HEAD && c->head_fields.text.len == 0 && c->ahead.len == 0);
+}
+
 static void close_if_idle(struct conn *c)
 {
-	if (c->state == HEAD && c->head_fields.text.len == 0) {
+	char byte;
+
+	/* A request that is in the socket already was sent in good faith. */
+	if (c->state == HEAD && is_idle(c) && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
 		conn_close(c);
 	}
 }
@@ -411,9 +265,7 @@ static unsigned on_busy(const struct httpd *h)
 	unsigned n = 0;
 
 	list_foreach(&s->conns, pos) {
-		const struct conn *c = container_of(pos, struct conn, link);
-
-		n += c->state != HEAD || c->head_fields.text.len > 0;
+		n += !is_idle(container_of(pos, struct conn, link));
 	}
 	return n;
 }
@@ -424,6 +276,9 @@ static void on_destroy(struct httpd *h)
 
 	on_kick(h, NULL);
 	loop_hook_del(&s->hook);
+	loop_timer_clear(h->loop, &s->idle.timer);
+	loop_timer_clear(h->loop, &s->lingering.timer);
+	buf_fini(&s->out);
 	free(s);
 }
 
@@ -437,12 +292,12 @@ static const char *on_trailer(const struct httpd_req *req, const char *name)
 	return http1_field(&conn_of(req)->trailers, name);
 }
 
+/* Unlike a peek at the input this also tells when there is input in front of the end. */
 static bool on_alive(const struct httpd_req *req)
 {
-	char byte;
-	ssize_t n = recv(conn_of(req)->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	struct pollfd p = { .fd = conn_of(req)->fd, .events = POLLRDHUP };
 
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+	return poll(&p, 1, 0) <= 0;
 }
 
 static const struct httpd_backend backend = {
@@ -465,6 +320,9 @@ struct httpd *httpd_http1_new(struct loop *loop, const struct httpd_opts *opts)
 	httpd_base_init(&s->base, &backend, loop, opts);
 	list_init(&s->conns);
 	list_init(&s->resumed);
+	buf_init(&s->out, 0);
+	ageing_init(&s->idle, s, opts->idle_timeout_us);
+	ageing_init(&s->lingering, s, linger_us);
 	loop_hook_add(loop, &s->hook, on_turn_end, s);
 	return &s->base;
 }

@@ -10,20 +10,22 @@
 #include "base/text.h"
 
 static const size_t trailers_max = 1 << 20;
+static const unsigned size_line_max = 16 * 1024;
+static const unsigned first_room = 16; /* fields of a usual request */
 
 void http1_fields_init(struct http1_fields *f)
 {
 	buf_init(&f->text, 0);
 	f->list = NULL;
 	f->count = 0;
+	f->room = 0;
 }
 
 void http1_fields_fini(struct http1_fields *f)
 {
 	buf_fini(&f->text);
 	free(f->list);
-	f->list = NULL;
-	f->count = 0;
+	http1_fields_init(f);
 }
 
 void http1_fields_reset(struct http1_fields *f, size_t keep)
@@ -34,12 +36,23 @@ void http1_fields_reset(struct http1_fields *f, size_t keep)
 	} else {
 		buf_clear(&f->text);
 	}
+	if (f->room > first_room) {
+		free(f->list);
+		f->list = NULL;
+		f->room = 0;
+	}
+}
+
+/* Most names differ in their first letter, which is cheaper to look at than a call. */
+static bool same_name(const char *a, const char *b)
+{
+	return ((a[0] ^ b[0]) & ~0x20) == 0 && strcasecmp(a, b) == 0;
 }
 
 const char *http1_field(const struct http1_fields *f, const char *name)
 {
 	for (unsigned i = 0; i < f->count; i++) {
-		if (strcasecmp(f->text.data + f->list[i].name, name) == 0) {
+		if (same_name(f->text.data + f->list[i].name, name)) {
 			return f->text.data + f->list[i].value;
 		}
 	}
@@ -118,29 +131,78 @@ static char *trim(char *s)
 	return s;
 }
 
-/* Field lines from *at up to the empty line. */
-static bool parse_fields(struct http1_fields *f, size_t at)
+static void add_field(struct http1_fields *f, const char *name, const char *value)
+{
+	if (f->count == f->room) {
+		f->room = f->room > 0 ? f->room * 2 : first_room;
+		f->list = xrealloc(f->list, f->room * sizeof(*f->list));
+	}
+	f->list[f->count].name = (uint32_t)(name - f->text.data);
+	f->list[f->count++].value = (uint32_t)(value - f->text.data);
+}
+
+/* Field lines from at up to the empty line. 0 or a status. */
+static int parse_fields(struct http1_fields *f, size_t at, const char **why)
 {
 	char *line;
 
 	f->count = 0;
+	*why = "malformed header\n";
 	while ((line = next_line(&f->text, &at)) != NULL && *line != '\0') {
 		char *colon = strchr(line, ':');
 
-		if (colon == NULL || f->count == HTTP1_FIELDS_MAX) {
-			return false;
+		if (f->count == HTTP1_FIELDS_MAX) {
+			*why = "too many headers\n";
+			return 431;
+		}
+		if (colon == NULL) {
+			return 400;
 		}
 		*colon = '\0';
 		if (!is_token(line)) {
-			return false;
+			return 400;
 		}
-		if (f->list == NULL) {
-			f->list = xmalloc(HTTP1_FIELDS_MAX * sizeof(*f->list));
-		}
-		f->list[f->count].name = (uint32_t)(line - f->text.data);
-		f->list[f->count++].value = (uint32_t)(trim(colon + 1) - f->text.data);
+		add_field(f, line, trim(colon + 1));
 	}
-	return line != NULL;
+	return line != NULL ? 0 : 400;
+}
+
+/* HTTP/1.x with a higher x than we know is spoken to as 1.1: RFC 9110, section 2.5. */
+static int parse_version(const char *version, struct http1_head *out, const char **why)
+{
+	const char *v = version + 5;
+
+	if (!text_starts(version, "HTTP/") || *v < '0' || *v > '9') {
+		return 400;
+	}
+	if (*v != '1') {
+		*why = "HTTP version not supported\n";
+		return 505;
+	}
+	if (v[1] != '.' || v[2] < '0' || v[2] > '9' || v[3] != '\0') {
+		return 400;
+	}
+	out->http10 = v[2] == '0';
+	out->keep_alive = !out->http10;
+	return 0;
+}
+
+/* The path of a target in absolute form (http://host/path), which every server has to understand. */
+static char *skip_authority(char *target)
+{
+	char *host = target + 7;
+	char *end;
+
+	if (strncasecmp(target, "http://", 7) != 0) {
+		return target;
+	}
+	end = host + strcspn(host, "/?");
+	if (*end == '/') {
+		return end;
+	}
+	/* An empty path means "/". There is room for it in what is skipped. */
+	end[-1] = '/';
+	return end - 1;
 }
 
 static int parse_request_line(char *line, struct http1_head *out, const char **why)
@@ -148,24 +210,26 @@ static int parse_request_line(char *line, struct http1_head *out, const char **w
 	char *target = strchr(line, ' ');
 	char *version = target != NULL ? strchr(target + 1, ' ') : NULL;
 	char *query;
+	int status;
 
-	*why = "malformed request line";
-	if (version == NULL || strchr(version + 1, ' ') != NULL) {
+	*why = "malformed request line\n";
+	if (version == NULL) {
 		return 400;
 	}
 	*target++ = '\0';
 	*version++ = '\0';
-	if (!is_token(line) || (*target != '/' && strcmp(target, "*") != 0)) {
-		return 400;
-	}
-	if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0) {
-		*why = "HTTP version not supported";
-		return text_starts(version, "HTTP/") ? 505 : 400;
+	status = parse_version(version, out, why);
+	if (status != 0) {
+		return status;
 	}
 	for (const char *p = target; *p != '\0'; p++) {
 		if ((unsigned char)*p <= ' ' || *p == 0x7f) {
 			return 400;
 		}
+	}
+	target = skip_authority(target);
+	if (!is_token(line) || (*target != '/' && strcmp(target, "*") != 0)) {
+		return 400;
 	}
 	query = strchr(target, '?');
 	if (query != NULL) {
@@ -174,7 +238,6 @@ static int parse_request_line(char *line, struct http1_head *out, const char **w
 	out->method = line;
 	out->path = target;
 	out->query = query != NULL ? query : "";
-	out->keep_alive = version[7] == '1';
 	return 0;
 }
 
@@ -184,11 +247,8 @@ static bool has_word(const char *list, const char *word)
 
 	for (const char *p = list; *p != '\0'; p += strcspn(p, ",")) {
 		p += strspn(p, ", \t");
-		if (strncasecmp(p, word, len) == 0 && (p[len] == '\0' || strchr(", \t;", p[len]) != NULL)) {
+		if (strncasecmp(p, word, len) == 0 && (p[len] == '\0' || strchr(", \t", p[len]) != NULL)) {
 			return true;
-		}
-		if (*p == '\0') {
-			break;
 		}
 	}
 	return false;
@@ -204,63 +264,73 @@ static int parse_framing(const struct http1_fields *f, struct http1_head *out, c
 		const char *name = f->text.data + f->list[i].name;
 		const char *value = f->text.data + f->list[i].value;
 
-		if (strcasecmp(name, "Content-Length") == 0) {
+		if (same_name(name, "Content-Length")) {
 			if (!text_to_u64(value, 0, INT64_MAX, &length) ||
 			    (have_length && length != out->content_length)) {
-				*why = "malformed Content-Length";
+				*why = "malformed Content-Length\n";
 				return 400;
 			}
 			have_length = true;
 			out->content_length = length;
-		} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		} else if (same_name(name, "Transfer-Encoding")) {
 			if (out->chunked || strcasecmp(value, "chunked") != 0) {
-				*why = "unknown transfer coding";
+				*why = "unknown transfer coding\n";
 				return 501;
 			}
 			out->chunked = true;
 		}
 	}
 	if (out->chunked && have_length) {
-		*why = "both Content-Length and Transfer-Encoding";
+		*why = "both Content-Length and Transfer-Encoding\n";
 		return 400;
 	}
 	return 0;
+}
+
+/* What the client asks for about the connection. */
+static void parse_manners(const struct http1_fields *f, struct http1_head *out)
+{
+	bool close = false;
+
+	for (unsigned i = 0; i < f->count; i++) {
+		const char *name = f->text.data + f->list[i].name;
+		const char *value = f->text.data + f->list[i].value;
+
+		if (same_name(name, "Connection")) {
+			close = close || has_word(value, "close");
+			out->keep_alive = out->keep_alive || has_word(value, "keep-alive");
+		} else if (same_name(name, "Expect")) {
+			out->expect_continue = !out->http10 && strcasecmp(value, "100-continue") == 0;
+		}
+	}
+	/* HTTP/1.0 knows no chunks: whoever sends them anyway may mean another end of the message than we do. */
+	if (close || (out->http10 && out->chunked)) {
+		out->keep_alive = false;
+	}
 }
 
 int http1_head_parse(struct http1_fields *f, struct http1_head *out, const char **why)
 {
 	size_t at = 0;
 	char *line = next_line(&f->text, &at);
-	const char *connection;
-	const char *expect;
 	int status;
 
 	memset(out, 0, sizeof(*out));
 	if (line == NULL) {
-		*why = "malformed request line";
+		*why = "malformed request line\n";
 		return 400;
 	}
 	status = parse_request_line(line, out, why);
-	if (status != 0) {
-		return status;
+	if (status == 0) {
+		status = parse_fields(f, at, why);
 	}
-	if (!parse_fields(f, at)) {
-		*why = "malformed header";
-		return 400;
+	if (status == 0) {
+		status = parse_framing(f, out, why);
 	}
-	status = parse_framing(f, out, why);
-	if (status != 0) {
-		return status;
+	if (status == 0) {
+		parse_manners(f, out);
 	}
-	connection = http1_field(f, "Connection");
-	if (connection != NULL && has_word(connection, "close")) {
-		out->keep_alive = false;
-	} else if (connection != NULL && has_word(connection, "keep-alive")) {
-		out->keep_alive = true;
-	}
-	expect = http1_field(f, "Expect");
-	out->expect_continue = expect != NULL && strcasecmp(expect, "100-continue") == 0;
-	return 0;
+	return status;
 }
 
 /* --- chunks --- */
@@ -271,7 +341,7 @@ void http1_chunks_init(struct http1_chunks *c, struct http1_fields *trailers)
 {
 	c->state = SIZE;
 	c->left = 0;
-	c->digits = 0;
+	c->line = 0;
 	c->trailers = trailers;
 }
 
@@ -288,36 +358,43 @@ static int hex_digit(char ch)
 
 static bool begin_chunk(struct http1_chunks *c)
 {
-	if (c->digits == 0) {
+	c->line = 0;
+	c->state = c->left > 0 ? DATA : TRAILERS;
+	return true;
+}
+
+/* One byte of a size line: hex digits, then perhaps extensions, which mean nothing to us. */
+static bool take_size(struct http1_chunks *c, char ch)
+{
+	int digit = hex_digit(ch);
+
+	if (++c->line > size_line_max) {
 		return false;
 	}
-	c->digits = 0;
-	c->state = c->left > 0 ? DATA : TRAILERS;
+	if (c->state == SIZE && digit >= 0) {
+		if (c->left > UINT64_MAX / 256) {
+			return false; /* nobody has such a chunk */
+		}
+		c->left = c->left * 16 + (unsigned)digit;
+		return true;
+	}
+	if (c->state == SIZE && (c->line == 1 || ch == '\0' || strchr("\r\n; \t", ch) == NULL)) {
+		return false;
+	}
+	if (ch == '\n') {
+		return begin_chunk(c);
+	}
+	c->state = ch == '\r' ? SIZE_LF : SIZE_EXTENSION;
 	return true;
 }
 
 /* One byte of what is around the data. false: malformed. */
 static bool take_framing(struct http1_chunks *c, char ch)
 {
-	int digit = hex_digit(ch);
-
 	switch (c->state) {
 	case SIZE:
-		if (digit >= 0) {
-			c->left = c->left * 16 + (unsigned)digit;
-			return ++c->digits <= 15;
-		}
-		if (ch == '\n') {
-			return begin_chunk(c);
-		}
-		c->state = ch == '\r' ? SIZE_LF : SIZE_EXTENSION;
-		return c->digits > 0 && ch != '\0' && strchr("\r; \t", ch) != NULL;
 	case SIZE_EXTENSION:
-		if (ch == '\n') {
-			return begin_chunk(c);
-		}
-		c->state = ch == '\r' ? SIZE_LF : SIZE_EXTENSION;
-		return true;
+		return take_size(c, ch);
 	case SIZE_LF:
 		return ch == '\n' && begin_chunk(c);
 	case DATA_CR:
@@ -329,29 +406,38 @@ static bool take_framing(struct http1_chunks *c, char ch)
 	}
 }
 
+static bool ends_with_empty_line(const struct buf *text)
+{
+	const char *end = text->data + text->len - 1; /* at an LF */
+
+	if (end > text->data && end[-1] == '\r') {
+		end--;
+	}
+	return end == text->data || end[-1] == '\n';
+}
+
 /* The trailer section ends with an empty line, which may be all there is of it. */
 static enum http1_chunk take_trailers(struct http1_chunks *c, const char *data, size_t len, size_t *used)
 {
 	struct buf *text = &c->trailers->text;
+	const char *why;
 
-	for (size_t i = 0; i < len; i++) {
-		bool empty_line;
+	for (size_t at = 0; at < len;) {
+		const char *lf = memchr(data + at, '\n', len - at);
+		size_t n = lf != NULL ? (size_t)(lf + 1 - (data + at)) : len - at;
 
-		buf_putc(text, data[i]);
-		if (data[i] != '\n') {
-			continue;
+		if (text->len + n > trailers_max) {
+			return HTTP1_CHUNK_BAD;
 		}
-		empty_line = text->len == 1 || text->data[text->len - 2] == '\n' ||
-			     (text->data[text->len - 2] == '\r' &&
-			      (text->len == 2 || text->data[text->len - 3] == '\n'));
-		if (empty_line) {
-			*used += i + 1;
+		buf_append(text, data + at, n);
+		at += n;
+		*used += n;
+		if (lf != NULL && ends_with_empty_line(text)) {
 			c->state = DONE;
-			return parse_fields(c->trailers, 0) ? HTTP1_CHUNK_END : HTTP1_CHUNK_BAD;
+			return parse_fields(c->trailers, 0, &why) == 0 ? HTTP1_CHUNK_END : HTTP1_CHUNK_BAD;
 		}
 	}
-	*used += len;
-	return text->len > trailers_max ? HTTP1_CHUNK_BAD : HTTP1_CHUNK_MORE;
+	return HTTP1_CHUNK_MORE;
 }
 
 enum http1_chunk http1_chunks_next(struct http1_chunks *c, const char *data, size_t len, size_t *used,

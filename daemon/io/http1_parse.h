@@ -18,18 +18,19 @@ struct http1_field {
 	uint32_t value;
 };
 
-#define HTTP1_FIELDS_MAX 128
+#define HTTP1_FIELDS_MAX 1000
 
 /* Fields of a head or of a trailer section. The text is owned and changed in place by the parser. */
 struct http1_fields {
 	struct buf text;
 	struct http1_field *list; /* allocated when first needed */
 	unsigned count;
+	unsigned room;
 };
 
 void http1_fields_init(struct http1_fields *f);
 void http1_fields_fini(struct http1_fields *f);
-void http1_fields_reset(struct http1_fields *f, size_t keep); /* memory above keep bytes is given back */
+void http1_fields_reset(struct http1_fields *f, size_t keep); /* a text of more than keep bytes is given back */
 /* First field of that name in any case; NULL = none. */
 const char *http1_field(const struct http1_fields *f, const char *name);
 
@@ -37,6 +38,7 @@ struct http1_head {
 	const char *method;
 	const char *path;  /* up to the '?' */
 	const char *query; /* "" if there is none */
+	bool http10;
 	bool keep_alive;
 	bool expect_continue;
 	bool chunked;
@@ -44,7 +46,7 @@ struct http1_head {
 };
 
 /* Where a head ends: the number of bytes up to and including the empty line, 0 if it is not there yet. from: what was looked
- * at before without success. */
+ * at before without success. Empty lines in front of a request are not part of it; the caller drops them. */
 size_t http1_head_end(const char *data, size_t len, size_t from);
 
 /* Parses f->text, one complete head. 0, or the status that the request deserves, with *why set to a static text. */
@@ -60,7 +62,7 @@ enum http1_chunk {
 struct http1_chunks {
 	int state;
 	uint64_t left; /* of the current chunk */
-	unsigned digits;
+	unsigned line; /* bytes of the current size line */
 	struct http1_fields *trailers;
 };
 

@@ -2,6 +2,7 @@
 /* Replies of our own HTTP server. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -9,101 +10,98 @@
 #include "base/blob.h"
 #include "io/http1_conn.h"
 
-static void append_value(struct buf *out, const char *value)
-{
-	size_t start = out->len;
+#define KEPT_OUT (16 * 1024)
 
-	buf_puts(out, value);
+static char *put_value(char *out, const char *value)
+{
 	/* Values come from callers and runtimes; a line break would let them write headers of their own. */
-	for (char *p = out->data + start; *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f) {
-			*p = ' ';
-		}
+	for (; *value != '\0'; value++) {
+		*out++ = (char)((unsigned char)*value < ' ' || *value == 0x7f ? ' ' : *value);
 	}
+	return out;
 }
 
-static void append_number(struct buf *out, size_t n)
+static void render_head(const struct conn *c, int status, const struct httpd_header *headers, size_t count,
+			size_t body_len)
 {
-	char digits[24];
-	char *p = digits + sizeof(digits);
+	struct buf *out = &c->server->out;
+	size_t room = 256; /* what is not a given header */
+	char *start;
+	char *p;
 
-	do {
-		*--p = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	buf_append(out, p, (size_t)(digits + sizeof(digits) - p));
-}
-
-static void render_head(struct conn *c, int status, const struct httpd_header *headers, size_t count, size_t body_len)
-{
-	struct buf *out = &c->out_head;
-
-	buf_puts(out, "HTTP/1.1 ");
-	append_number(out, (size_t)status);
-	buf_putc(out, ' ');
-	buf_puts(out, httpd_reason(status));
-	buf_puts(out, "\r\n");
+	for (size_t i = 0; i < count; i++) {
+		room += headers[i].value != NULL ? strlen(headers[i].name) + strlen(headers[i].value) + 4 : 0;
+	}
+	buf_clear(out);
+	start = buf_room(out, room);
+	p = start + sprintf(start, "HTTP/1.1 %d %s\r\n", status, httpd_reason(status));
 	for (size_t i = 0; i < count; i++) {
 		if (headers[i].value != NULL) {
-			buf_puts(out, headers[i].name);
-			buf_puts(out, ": ");
-			append_value(out, headers[i].value);
-			buf_puts(out, "\r\n");
+			p = stpcpy(p, headers[i].name);
+			p = stpcpy(p, ": ");
+			p = put_value(p, headers[i].value);
+			p = stpcpy(p, "\r\n");
 		}
 	}
 	if (status != 204) {
-		buf_puts(out, "Content-Length: ");
-		append_number(out, body_len);
-		buf_puts(out, "\r\n");
+		p += sprintf(p, "Content-Length: %zu\r\n", body_len);
 	}
-	buf_puts(out, c->last ? "Connection: close\r\n\r\n" : "\r\n");
+	if (c->last) {
+		p = stpcpy(p, "Connection: close\r\n");
+	} else if (c->head.http10) {
+		p = stpcpy(p, "Connection: keep-alive\r\n");
+	}
+	p = stpcpy(p, "\r\n");
+	buf_added(out, (size_t)(p - start));
 }
 
-/* Sends what the socket takes. 1 = all of it, 0 = more later, -1 = the peer is gone. */
-static int send_some(struct conn *c)
+/* One attempt to send a head and the rest of the body. What was taken; 0 if the socket is full, -1: the peer is gone. */
+static ssize_t send_some(struct conn *c, char *head, size_t head_len)
 {
 	struct iovec iov[2];
 	struct msghdr msg = { .msg_iov = iov };
 	ssize_t n;
 
-	for (;;) {
-		size_t body_left = c->out_body != NULL ? c->out_body->len - c->out_at : 0;
-
-		msg.msg_iovlen = 0;
-		if (c->out_head.len > 0) {
-			iov[msg.msg_iovlen].iov_base = c->out_head.data;
-			iov[msg.msg_iovlen++].iov_len = c->out_head.len;
-		}
-		if (body_left > 0) {
-			iov[msg.msg_iovlen].iov_base = (char *)(uintptr_t)c->out_body->data + c->out_at;
-			iov[msg.msg_iovlen++].iov_len = body_left;
-		}
-		if (msg.msg_iovlen == 0) {
-			return 1;
-		}
-		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0) {
-			if (errno == EINTR) {
-				continue;
-			}
-			return errno == EAGAIN ? 0 : -1;
-		}
-		if ((size_t)n < c->out_head.len) {
-			buf_consume(&c->out_head, (size_t)n);
-		} else {
-			c->out_at += (size_t)n - c->out_head.len;
-			buf_clear(&c->out_head);
-		}
+	if (head_len > 0) {
+		iov[msg.msg_iovlen].iov_base = head;
+		iov[msg.msg_iovlen++].iov_len = head_len;
 	}
+	if (c->out_body != NULL && c->out_at < c->out_body->len) {
+		iov[msg.msg_iovlen].iov_base = (char *)(uintptr_t)c->out_body->data + c->out_at;
+		iov[msg.msg_iovlen++].iov_len = c->out_body->len - c->out_at;
+	}
+	do {
+		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		return errno == EAGAIN ? 0 : -1;
+	}
+	c->out_at += (size_t)n > head_len ? (size_t)n - head_len : 0;
+	return n;
 }
 
-/* Closing a socket with unread input resets it, and the peer might lose the reply. What is there is thrown away. */
+bool conn_drain(struct conn *c)
+{
+	char bin[4096];
+	ssize_t n = 1;
+
+	/* Not without end: who sends faster than we read has to wait for the next turn. */
+	for (unsigned i = 0; i < 64 && n > 0; i++) {
+		n = recv(c->fd, bin, sizeof(bin), MSG_DONTWAIT);
+	}
+	return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+/* Closing a socket while the peer still sends resets it, and the peer might lose the reply. So we wait for its end. */
 static void finish(struct conn *c)
 {
-	shutdown(c->fd, SHUT_WR);
-	for (unsigned i = 0; i < 64 && recv(c->fd, c->server->scratch, HTTP1_SCRATCH, MSG_DONTWAIT) > 0; i++) {
+	if (shutdown(c->fd, SHUT_WR) != 0 || !conn_drain(c)) {
+		conn_close(c);
+		return;
 	}
-	conn_close(c);
+	c->state = LINGERING;
+	conn_touch(c);
+	conn_set_interest(c, HTTP1_READING);
 }
 
 /* The reply has left. */
@@ -112,17 +110,12 @@ static void reply_sent(struct conn *c)
 	blob_unref(c->out_body);
 	c->out_body = NULL;
 	c->out_at = 0;
-	if (c->out_head.cap > HTTP1_KEPT_HEAD) {
-		buf_fini(&c->out_head);
-	}
+	buf_fini(&c->out_head);
 	if (c->last) {
 		finish(c);
 		return;
 	}
 	conn_begin_request(c);
-	if (c->feeding) {
-		return;
-	}
 	if (c->ahead.len > 0) {
 		list_unlink(&c->resume_link);
 		list_push_back(&c->server->resumed, &c->resume_link);
@@ -132,11 +125,16 @@ static void reply_sent(struct conn *c)
 	}
 }
 
+static bool all_sent(const struct conn *c)
+{
+	return c->out_head.len == 0 && (c->out_body == NULL || c->out_at == c->out_body->len);
+}
+
 int conn_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body)
 {
 	struct conn *c = conn_of(req);
-	bool no_body = status == 204 || strcmp(c->head.method, "HEAD") == 0;
-	int r;
+	struct buf *out = &c->server->out;
+	ssize_t n;
 
 	assert(c->state == SERVING);
 	c->state = WRITING;
@@ -144,19 +142,26 @@ int conn_reply(struct httpd_req *req, int status, const struct httpd_header *hea
 		c->last = true;
 	}
 	render_head(c, status, headers, count, body != NULL ? body->len : 0);
-	if (no_body) {
+	if (status == 204 || strcmp(c->head.method, "HEAD") == 0) {
 		blob_unref(body);
 		body = NULL;
 	}
 	c->out_body = body;
-	r = send_some(c);
-	if (r < 0) {
+	n = send_some(c, out->data, out->len);
+	if (n >= 0 && (size_t)n < out->len) {
+		buf_append(&c->out_head, out->data + n, out->len - (size_t)n);
+	}
+	if (out->cap > KEPT_OUT) {
+		buf_fini(out);
+	}
+	if (n < 0) {
 		conn_close(c);
 		return -1;
 	}
-	if (r > 0) {
+	if (all_sent(c)) {
 		reply_sent(c);
 	} else {
+		conn_touch(c);
 		conn_set_interest(c, EPOLLOUT | EPOLLRDHUP);
 	}
 	return 0;
@@ -164,11 +169,16 @@ int conn_reply(struct httpd_req *req, int status, const struct httpd_header *hea
 
 void conn_on_writable(struct conn *c)
 {
-	int r = send_some(c);
+	ssize_t n = send_some(c, c->out_head.data, c->out_head.len);
 
-	if (r < 0) {
+	if (n < 0) {
 		conn_close(c);
-	} else if (r > 0) {
+		return;
+	}
+	buf_consume(&c->out_head, (size_t)n < c->out_head.len ? (size_t)n : c->out_head.len);
+	if (all_sent(c)) {
 		reply_sent(c);
+	} else if (n > 0) {
+		conn_touch(c);
 	}
 }

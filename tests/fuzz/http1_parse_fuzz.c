@@ -94,7 +94,7 @@ static void check_head(const char *data, size_t len, size_t cut)
 			assert(strpbrk(f.text.data + f.list[i].value, "\r\n") == NULL);
 		}
 	} else {
-		assert((status == 400 || status == 501 || status == 505) && why != NULL);
+		assert((status == 400 || status == 431 || status == 501 || status == 505) && why != NULL);
 	}
 	http1_fields_fini(&f);
 }

@@ -148,19 +148,21 @@ static int tear_down(void **state)
 {
 	struct world *w = *state;
 	char command[96];
-	int alive = is_alive(w->spared);
+	/* No test may have touched the spared one, nor have left a process. */
+	bool good = is_alive(w->spared);
 
 	kill(w->spared, SIGKILL);
 	has_ended(w->spared);
 	children_reap(w->children);
+	good = good && waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD;
+	end_everybody();
 	children_free(w->children);
 	signals_free(w->signals);
 	loop_free(w->loop);
 	snprintf(command, sizeof(command), "rm -r %s", w->dir);
-	/* No test may have touched the spared one, nor have left a process. */
-	alive = alive && system(command) == 0 && waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD;
+	good = system(command) == 0 && good;
 	free(w);
-	return alive ? 0 : -1;
+	return good ? 0 : -1;
 }
 
 /* --- spawning --- */

@@ -15,10 +15,18 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "io/proc.h"
+#include "base/text.h"
 #include "victims.h"
 
 #define MARK "AWS_LAMBDA_LOG_STREAM_NAME="
+#define STREAM_LEN 96
+
+/* A name that other runs of this program do not have: a guard kills by it, wherever it finds it. */
+static const char *stream_name(const char *name, char out[STREAM_LEN])
+{
+	snprintf(out, STREAM_LEN, "2026/11/21/[$LATEST]%s%s", getenv("TEST_RUN"), name);
+	return out;
+}
 
 struct family {
 	pid_t leader;
@@ -27,15 +35,16 @@ struct family {
 	pid_t stray;
 };
 
-static struct family start_family(const char *role, const char *stream)
+static struct family start_family(const char *role, const char *name)
 {
-	char mark[96];
+	char mark[STREAM_LEN + sizeof(MARK)];
+	char stream[STREAM_LEN];
 	char *envp[] = { WORD("MARK=none"), mark, NULL };
 	char text[256];
 	struct family f;
 	int out;
 
-	snprintf(mark, sizeof(mark), MARK "%s", stream);
+	snprintf(mark, sizeof(mark), MARK "%s", stream_name(name, stream));
 	start_role(role, envp, &out);
 	hear(out, 4, text, sizeof(text));
 	close(out);
@@ -44,6 +53,13 @@ static struct family start_family(const char *role, const char *stream)
 	f.session = pid_of(text, "session ");
 	f.stray = pid_of(text, "stray ");
 	return f;
+}
+
+static void watch(struct guard *g, const struct family *f, const char *name)
+{
+	char stream[STREAM_LEN];
+
+	guard_watch(g, f->leader, stream_name(name, stream));
 }
 
 static void assert_all_ended(const struct family *f)
@@ -64,21 +80,11 @@ static void assert_all_alive(const struct family *f)
 	assert_true(is_alive(f->stray));
 }
 
-static bool kill_one(pid_t pid, void *ctx)
-{
-	(void)ctx;
-	kill(pid, SIGKILL);
-	return true;
-}
-
-/* All are our children in the end: this program is a subreaper. */
-static int reap_everybody(void **state)
+static int tear_down(void **state)
 {
 	(void)state;
-	do {
-		proc_descend(getpid(), kill_one, NULL);
-	} while (waitpid(-1, NULL, 0) > 0);
-	return errno == ECHILD ? 0 : -1;
+	end_everybody();
+	return 0;
 }
 
 /* What a daemon has started, told to the test. */
@@ -99,12 +105,12 @@ static _Noreturn void be_daemon(int tell)
 	signal(SIGSEGV, SIG_DFL);
 	prctl(PR_SET_DUMPABLE, 0);
 	h.guard = guard_pid(g);
-	h.watched = start_family("family", "2026/11/21/[$LATEST]one");
-	h.left = start_family("leaving-family", "2026/11/21/[$LATEST]two");
-	h.unwatched = start_family("family", "2026/11/21/[$LATEST]three");
-	guard_watch(g, h.unwatched.leader, "2026/11/21/[$LATEST]three");
-	guard_watch(g, h.watched.leader, "2026/11/21/[$LATEST]one");
-	guard_watch(g, h.left.leader, "2026/11/21/[$LATEST]two");
+	h.watched = start_family("family", "one");
+	h.left = start_family("leaving-family", "two");
+	h.unwatched = start_family("family", "three");
+	watch(g, &h.unwatched, "three");
+	watch(g, &h.watched, "one");
+	watch(g, &h.left, "two");
 	guard_unwatch(g, h.unwatched.leader);
 	if (write(tell, &h, sizeof(h)) != sizeof(h)) {
 		_exit(1);
@@ -131,7 +137,7 @@ static struct household start_daemon(void)
 
 static void test_killed_daemon_takes_its_runtimes_along(void **state)
 {
-	struct family bystander = start_family("family", "2026/11/21/[$LATEST]on");
+	struct family bystander = start_family("family", "on");
 	struct household h = start_daemon();
 
 	(void)state;
@@ -170,8 +176,8 @@ static void test_orderly_end_kills_what_is_still_watched(void **state)
 
 	(void)state;
 	assert_non_null(g);
-	guard_watch(g, watched.leader, "one");
-	guard_watch(g, unwatched.leader, "two");
+	watch(g, &watched, "one");
+	watch(g, &unwatched, "two");
 	guard_unwatch(g, unwatched.leader);
 	guard_unwatch(g, unwatched.leader);
 	guard_stop(g);
@@ -246,7 +252,7 @@ static void test_notes_never_block(void **state)
 	kill(guard_pid(g), SIGSTOP);
 	assert_int_equal(waitid(P_PID, (id_t)guard_pid(g), &info, WSTOPPED), 0);
 	for (unsigned i = 0; i < 5000; i++) {
-		guard_watch(g, f.leader, "one");
+		watch(g, &f, "one");
 	}
 	kill(guard_pid(g), SIGCONT);
 	guard_stop(g);
@@ -261,17 +267,17 @@ static void test_comings_and_goings_are_kept_up_with(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 500; i++) {
-		guard_watch(g, f.leader, "earlier");
+		watch(g, &f, "earlier");
 		guard_unwatch(g, f.leader);
 	}
 	guard_stop(g);
 	assert_all_alive(&f);
 	g = guard_start();
 	for (unsigned i = 0; i < 500; i++) {
-		guard_watch(g, f.leader, "earlier");
+		watch(g, &f, "earlier");
 		guard_unwatch(g, f.leader);
 	}
-	guard_watch(g, f.leader, "last");
+	watch(g, &f, "last");
 	guard_stop(g);
 	assert_true(has_ended(f.leader));
 }
@@ -330,21 +336,22 @@ static void test_standard_descriptors_are_left_free(void **state)
 	assert_succeeds(pid);
 }
 
-#define THEN_REAP(f) cmocka_unit_test_teardown(f, reap_everybody)
+#define AND_END(f) cmocka_unit_test_teardown(f, tear_down)
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		THEN_REAP(test_killed_daemon_takes_its_runtimes_along),
-		THEN_REAP(test_crash_is_like_a_kill),
-		THEN_REAP(test_orderly_end_kills_what_is_still_watched),
-		THEN_REAP(test_guard_keeps_nothing_of_the_daemon),
-		THEN_REAP(test_notes_never_block),
-		THEN_REAP(test_comings_and_goings_are_kept_up_with),
-		THEN_REAP(test_no_guard_is_fine),
-		THEN_REAP(test_first_process_has_no_guard),
-		THEN_REAP(test_standard_descriptors_are_left_free),
+		AND_END(test_killed_daemon_takes_its_runtimes_along),
+		AND_END(test_crash_is_like_a_kill),
+		AND_END(test_orderly_end_kills_what_is_still_watched),
+		AND_END(test_guard_keeps_nothing_of_the_daemon),
+		AND_END(test_notes_never_block),
+		AND_END(test_comings_and_goings_are_kept_up_with),
+		AND_END(test_no_guard_is_fine),
+		AND_END(test_first_process_has_no_guard),
+		AND_END(test_standard_descriptors_are_left_free),
 	};
+	char run[UUID_LEN];
 
 	if (argc > 1) {
 		return play(argv[1]);
@@ -352,5 +359,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	log_setup(LOG_ERROR, false);
+	text_uuid(run);
+	setenv("TEST_RUN", run, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/proc.h"
+
 #define PATIENCE_MS 20000 /* only failures take this long */
 
 /* For argv and envp, which are not const. */
@@ -227,6 +229,21 @@ static inline bool is_alive(pid_t pid)
 		close(fd);
 	}
 	return alive;
+}
+
+static inline bool kill_one(pid_t pid, void *ctx)
+{
+	(void)ctx;
+	kill(pid, SIGKILL);
+	return true;
+}
+
+/* What a test has left, or could not end because it failed. All are our children sooner or later if we are a subreaper. */
+static inline void end_everybody(void)
+{
+	do {
+		proc_descend(getpid(), kill_one, NULL);
+	} while (waitpid(-1, NULL, 0) > 0);
 }
 
 #endif
