@@ -238,7 +238,7 @@ static inline bool kill_one(pid_t pid, void *ctx)
 	return true;
 }
 
-/* What a test has left, or could not end because it failed. All are our children sooner or later if we are a subreaper. */
+/* What a test has left, or could not end because it failed. For a subreaper: all become its children in the end. */
 static inline void end_everybody(void)
 {
 	do {
