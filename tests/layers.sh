@@ -31,7 +31,7 @@ layer 'core/*.[ch]' 'base|core'
 layer 'loop/*.[ch]' 'base|loop'
 layer 'io/*.[ch]' 'base|loop|io'
 layer 'edge/*.[ch]' 'base|core|loop|io|edge'
-only_in '#include <microhttpd' io/httpd_mhd.c
+only_in '#include <microhttpd' io/httpd_mhd_priv.h
 only_in '#include <jansson' io/json.c
 only_in '#include <curl/' io/httpc.c
 only_in '#include .*amqp' io/amqp.c

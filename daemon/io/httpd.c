@@ -56,6 +56,7 @@ void httpd_base_init(struct httpd *h, const struct httpd_backend *backend, struc
 	h->conns = 0;
 	h->quiet = false;
 	h->paused = false;
+	h->starved = false;
 	loop_timer_init(&h->retry, on_retry, h);
 }
 
@@ -81,13 +82,18 @@ static bool accept_one(struct httpd_listener *l)
 	}
 	fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
+		h->starved = false;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		h->conns++;
 		h->backend->adopt(h, l, fd, (struct sockaddr *)&peer, len);
 		return true;
 	}
 	if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-		log_warn("connections have to wait: %s", strerror(errno));
+		/* Once, not at each retry. */
+		if (!h->starved) {
+			log_warn("connections have to wait: %s", strerror(errno));
+			h->starved = true;
+		}
 		set_paused(h, true);
 		loop_timer_set(h->loop, &h->retry, loop_now_us(h->loop) + retry_us);
 		return false;
@@ -157,13 +163,17 @@ struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t 
 	struct addrinfo *ai = NULL;
 	struct httpd_listener *l;
 	int r = resolve(host, port, &ai);
-	int fd;
+	int fd = -EADDRNOTAVAIL;
 
 	if (r != 0) {
 		err_set(err, 1, "listen on %s:%u: %s", host, port, gai_strerror(r));
 		return NULL;
 	}
-	fd = open_socket(ai);
+	/* A name may have an IPv6 address first where there is no IPv6. */
+	for (const struct addrinfo *a = ai; a != NULL && (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT);
+	     a = a->ai_next) {
+		fd = open_socket(a);
+	}
 	freeaddrinfo(ai);
 	if (fd < 0) {
 		err_set(err, 1, "listen on %s:%u: %s", host, port, strerror(-fd));

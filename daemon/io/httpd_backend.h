@@ -35,8 +35,9 @@ struct httpd {
 	struct httpd_opts opts;
 	struct list listeners; // httpd_listener::link
 	unsigned conns;
-	bool quiet;  /* quiesced */
-	bool paused; /* at max_conns or out of descriptors: listeners are not watched */
+	bool quiet;   /* quiesced */
+	bool paused;  /* at max_conns or out of descriptors: listeners are not watched */
+	bool starved; /* of descriptors; said so already */
 	struct loop_timer retry;
 };
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the server on libmicrohttpd (httpd_mhd.c) and its requests (httpd_mhd_req.c) share. Private to io/httpd_mhd*.
+ */
+#ifndef IO_HTTPD_MHD_PRIV_H
+#define IO_HTTPD_MHD_PRIV_H
+
+#include <microhttpd.h>
+
+#include "io/httpd_backend.h"
+
+struct mhd {
+	struct httpd base;
+	struct list shards; // mhd_shard::link
+	struct list conns;  // mhd_conn::link
+	struct loop_hook hook;
+	struct httpd_listener *adopting; /* whose connection is being handed to the library */
+	bool adopted;
+	bool run_needed;     /* by one of the shards */
+	int64_t hook_ran_us; /* the turn in which the hook ran last */
+};
+
+/* A daemon of the library. */
+struct mhd_shard {
+	struct mhd *server;
+	struct list link;
+	struct MHD_Daemon *daemon;
+	struct loop_fd source;
+	struct loop_timer timer;
+	unsigned conns;
+	bool run_needed;
+	bool running; /* inside MHD_run */
+};
+
+struct mhd_req;
+
+struct mhd_conn {
+	struct mhd_shard *shard;
+	struct list link;
+	struct httpd_listener *listener;
+	int fd;
+	struct mhd_req *active;
+};
+
+/* The shard runs at the end of this turn, or at once when that is over already: a later hook may call this. */
+void mhd_need_run(struct mhd_shard *s);
+
+/* --- httpd_mhd_req.c --- */
+
+/* Callbacks of the library; cls is the struct mhd. */
+void *mhd_on_target(void *cls, const char *uri, struct MHD_Connection *handle);
+enum MHD_Result mhd_on_access(void *cls, struct MHD_Connection *handle, const char *url, const char *method,
+			      const char *version, const char *data, size_t *data_len, void **req_cls);
+void mhd_on_completed(void *cls, struct MHD_Connection *handle, void **req_cls, enum MHD_RequestTerminationCode why);
+
+/* The peer is to be treated as gone if the request is parked; not otherwise. */
+void mhd_req_drop(struct mhd_req *r);
+
+/* Entries of the backend's table. */
+const char *mhd_header(const struct httpd_req *req, const char *name);
+const char *mhd_trailer(const struct httpd_req *req, const char *name);
+bool mhd_alive(const struct httpd_req *req);
+int mhd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body);
+
+#endif

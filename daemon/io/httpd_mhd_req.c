@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests of the server on libmicrohttpd.
+ *
+ * - A suspended connection leaves the library's epoll set: nobody would notice that its peer hangs up. So while a
+ *   request is parked its socket is in our own set, for EPOLLRDHUP only, and must be out of it again before the
+ *   library may close it.
+ * - A connection is suspended in the same access-handler call that found the request unanswered. A reply that comes
+ *   within on_request is queued there and then; one that comes later resumes the connection, and the handler, entered
+ *   again, queues it.
+ * - The heads of request and reply share the connection's memory pool, with a record for each header and query
+ *   parameter. Where there is not enough left for the reply the library closes the connection without one.
+ */
+#include "io/httpd_mhd_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/blob.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+static const size_t body_max_seen = 256 << 20;
+/* The largest head of a reply, with the log tail in it. */
+static const size_t reply_room = 8 * 1024;
+static const size_t pool_record = 80;
+static const unsigned req_magic = 0x6d726571;
+
+enum req_state { RECEIVING, SERVING, PARKED, ANSWERED, GONE };
+
+struct mhd_req {
+	struct httpd_req req;
+	unsigned magic;
+	enum req_state state;
+	struct mhd_conn *conn;
+	struct MHD_Connection *handle;
+	struct loop_fd watch;
+	bool started;
+	bool suspended;
+	char *target; /* path and query, split by a NUL */
+	struct MHD_Response *response;
+	int status;
+};
+
+static struct mhd_req *req_of(const struct httpd_req *req)
+{
+	struct mhd_req *r = container_of((struct httpd_req *)(uintptr_t)req, struct mhd_req, req);
+
+	assert(r->magic == req_magic);
+	return r;
+}
+
+static void resume(struct mhd_req *r)
+{
+	if (r->suspended) {
+		loop_fd_del(r->req.server->loop, &r->watch);
+		r->suspended = false;
+		MHD_resume_connection(r->handle);
+		mhd_need_run(r->conn->shard);
+	}
+}
+
+void mhd_req_drop(struct mhd_req *r)
+{
+	if (r->state == PARKED) {
+		r->state = GONE;
+		if (r->req.on_gone != NULL) {
+			r->req.on_gone(r->req.owner);
+		}
+		resume(r);
+	}
+}
+
+static void on_hangup(void *ctx, uint32_t events)
+{
+	(void)events;
+	mhd_req_drop(ctx);
+}
+
+/* Once per request, with the target as it was sent; what it returns comes back as req_cls. */
+void *mhd_on_target(void *cls, const char *uri, struct MHD_Connection *handle)
+{
+	struct mhd *m = cls;
+	struct mhd_req *r = xcalloc(1, sizeof(*r));
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	char *query;
+
+	r->magic = req_magic;
+	r->handle = handle;
+	r->conn = info->socket_context;
+	r->conn->active = r;
+	r->target = xstrdup(uri);
+	query = strchr(r->target, '?');
+	if (query != NULL) {
+		*query++ = '\0';
+	}
+	r->req.server = &m->base;
+	r->req.listener = r->conn->listener;
+	r->req.path = r->target;
+	r->req.query = query != NULL ? query : "";
+	buf_init(&r->req.body, m->base.opts.max_body);
+	loop_fd_init(&r->watch, on_hangup, r);
+	return r;
+}
+
+void mhd_on_completed(void *cls, struct MHD_Connection *handle, void **req_cls, enum MHD_RequestTerminationCode why)
+{
+	const struct mhd *m = cls;
+	struct mhd_req *r = *req_cls;
+
+	(void)handle;
+	(void)why;
+	if (r == NULL) {
+		return;
+	}
+	*req_cls = NULL;
+	assert(r->magic == req_magic && !r->suspended);
+	r->conn->active = NULL;
+	if (m->base.quiet) {
+		/* The reply may have been on its way already when the drain began, without a word about closing. */
+		shutdown(r->conn->fd, SHUT_RD);
+	}
+	if (r->response != NULL) {
+		MHD_destroy_response(r->response);
+	}
+	buf_fini(&r->req.body);
+	free(r->target);
+	r->magic = 0;
+	free(r);
+}
+
+/* --- receiving --- */
+
+static enum MHD_Result queue_answer(struct mhd_req *r)
+{
+	return MHD_queue_response(r->handle, (unsigned)r->status, r->response);
+}
+
+/* The head is complete. */
+static enum MHD_Result begin(struct mhd_req *r)
+{
+	static const char why[] = "request line and headers are too long";
+	size_t head = MHD_get_connection_info(r->handle, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+	int records = MHD_get_connection_values(r->handle, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND,
+						NULL, NULL);
+
+	r->started = true;
+	if (head + (size_t)records * pool_record + reply_room <= r->req.server->opts.max_head) {
+		return MHD_YES;
+	}
+	r->state = ANSWERED;
+	r->status = MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
+	r->response = MHD_create_response_from_buffer(sizeof(why) - 1, (void *)(uintptr_t)why,
+						      MHD_RESPMEM_PERSISTENT);
+	(void)MHD_add_response_header(r->response, "Content-Type", "text/plain; charset=utf-8");
+	(void)MHD_add_response_header(r->response, "Connection", "close");
+	return queue_answer(r);
+}
+
+/* Room for all of a body of known length, or for nothing of it. */
+static void begin_body(struct mhd_req *r)
+{
+	const char *length = MHD_lookup_connection_value(r->handle, MHD_HEADER_KIND, "Content-Length");
+	const char *coding = MHD_lookup_connection_value(r->handle, MHD_HEADER_KIND, "Transfer-Encoding");
+	uint64_t n;
+
+	if (coding == NULL && length != NULL && text_to_u64(length, 1, SIZE_MAX, &n) &&
+	    buf_room(&r->req.body, (size_t)n) == NULL) {
+		r->req.body_state = HTTPD_BODY_TOO_LARGE;
+	}
+}
+
+/* false: the connection is to be closed. */
+static bool keep(struct mhd_req *r, const char *data, size_t len)
+{
+	struct httpd_req *req = &r->req;
+
+	if (req->body_seen == 0) {
+		begin_body(r);
+	}
+	req->body_seen += len;
+	if (req->body_seen > body_max_seen) {
+		return false;
+	}
+	if (req->body_state == HTTPD_BODY_OK && !buf_append(&req->body, data, len)) {
+		req->body_state = HTTPD_BODY_TOO_LARGE;
+		buf_fini(&req->body);
+	}
+	return true;
+}
+
+static enum MHD_Result park(struct mhd_req *r)
+{
+	r->state = PARKED;
+	MHD_suspend_connection(r->handle);
+	r->suspended = true;
+	if (loop_fd_add(r->req.server->loop, &r->watch, r->conn->fd, EPOLLRDHUP | EPOLLONESHOT) != 0) {
+		mhd_req_drop(r);
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result serve(struct mhd_req *r, const char *method)
+{
+	const struct httpd_opts *o = &r->req.server->opts;
+
+	r->state = SERVING;
+	r->req.method = method;
+	o->on_request(o->ctx, &r->req);
+	return r->state == ANSWERED ? queue_answer(r) : park(r);
+}
+
+enum MHD_Result mhd_on_access(void *cls, struct MHD_Connection *handle, const char *url, const char *method,
+			      const char *version, const char *data, size_t *data_len, void **req_cls)
+{
+	struct mhd_req *r = *req_cls;
+
+	(void)cls;
+	(void)handle;
+	(void)url;
+	(void)version;
+	assert(r->magic == req_magic);
+	if (!r->started) {
+		return begin(r);
+	}
+	if (*data_len > 0) {
+		size_t len = *data_len;
+
+		*data_len = 0;
+		return keep(r, data, len) ? MHD_YES : MHD_NO;
+	}
+	switch (r->state) {
+	case RECEIVING:
+		return serve(r, method);
+	case ANSWERED:
+		return queue_answer(r);
+	case SERVING:
+	case PARKED:
+	case GONE:
+		break;
+	}
+	return MHD_NO;
+}
+
+/* --- what the handler asks and answers --- */
+
+static const char *find_field(const struct httpd_req *req, enum MHD_ValueKind kind, const char *name)
+{
+	const char *value = MHD_lookup_connection_value(req_of(req)->handle, kind, name);
+	/* It lies in the connection's pool, and the library leaves the blanks behind it in place. */
+	char *end = value != NULL ? (char *)(uintptr_t)value + strlen(value) : NULL;
+
+	while (end > value && (end[-1] == ' ' || end[-1] == '\t')) {
+		*--end = '\0';
+	}
+	return value;
+}
+
+const char *mhd_header(const struct httpd_req *req, const char *name)
+{
+	return find_field(req, MHD_HEADER_KIND, name);
+}
+
+const char *mhd_trailer(const struct httpd_req *req, const char *name)
+{
+	return find_field(req, MHD_FOOTER_KIND, name);
+}
+
+bool mhd_alive(const struct httpd_req *req)
+{
+	char byte;
+	ssize_t n = recv(req_of(req)->conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void free_body(void *cls)
+{
+	blob_unref(cls);
+}
+
+static void add_header(struct MHD_Response *response, const struct httpd_header *h)
+{
+	char *clean;
+
+	if (h->value == NULL) {
+		return;
+	}
+	clean = xstrdup(h->value);
+	for (char *p = clean; *p != '\0'; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f) {
+			*p = ' ';
+		}
+	}
+	/* The library refuses an empty value; so does nobody miss the header. */
+	(void)MHD_add_response_header(response, h->name, clean);
+	free(clean);
+}
+
+int mhd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body)
+{
+	struct mhd_req *r = req_of(req);
+
+	assert(r->state == SERVING || r->state == PARKED);
+	if (body == NULL) {
+		body = blob_static("");
+	}
+	r->response = MHD_create_response_from_buffer_with_free_callback_cls(body->len, (void *)(uintptr_t)body->data,
+									     free_body, body);
+	assert(r->response != NULL);
+	for (size_t i = 0; i < count; i++) {
+		add_header(r->response, &headers[i]);
+	}
+	if (req->server->quiet) {
+		(void)MHD_add_response_header(r->response, "Connection", "close");
+	}
+	r->status = status;
+	r->state = ANSWERED;
+	resume(r);
+	return 0;
+}
