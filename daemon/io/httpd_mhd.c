@@ -98,6 +98,20 @@ static void on_timer(void *ctx)
 
 /* --- connections --- */
 
+/* The library takes a read that comes up short for all there is until the next edge. What closed the connection may have
+ * come along with the data: shutting down the reading side, which is over anyway, makes another edge. */
+static void on_hangup(void *ctx, uint32_t events)
+{
+	struct mhd_conn *c = ctx;
+
+	(void)events;
+	c->hung_up = true;
+	if (c->active != NULL) {
+		mhd_req_drop(c->active);
+	}
+	shutdown(c->fd, SHUT_RD);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *handle, void **socket_context,
 			  enum MHD_ConnectionNotificationCode what)
 {
@@ -111,6 +125,10 @@ static void on_connection(void *cls, struct MHD_Connection *handle, void **socke
 		c->listener = m->adopting;
 		c->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		list_push_back(&m->conns, &c->link);
+		loop_fd_init(&c->watch, on_hangup, c);
+		if (loop_fd_add(m->base.loop, &c->watch, c->fd, EPOLLRDHUP | EPOLLONESHOT) != 0) {
+			on_hangup(c, 0);
+		}
 		*socket_context = c;
 		s->conns++;
 		m->adopted = true;
@@ -118,6 +136,7 @@ static void on_connection(void *cls, struct MHD_Connection *handle, void **socke
 	}
 	c = *socket_context;
 	*socket_context = NULL;
+	loop_fd_del(m->base.loop, &c->watch);
 	list_unlink(&c->link);
 	free(c);
 	s->conns--;

@@ -39,6 +39,8 @@ struct mhd_conn {
 	struct list link;
 	struct httpd_listener *listener;
 	int fd;
+	struct loop_fd watch; /* for the end of what the peer sends */
+	bool hung_up;
 	struct mhd_req *active;
 };
 

@@ -2,9 +2,8 @@
 /*
  * Requests of the server on libmicrohttpd.
  *
- * - A suspended connection leaves the library's epoll set: nobody would notice that its peer hangs up. So while a
- *   request is parked its socket is in our own set, for EPOLLRDHUP only, and must be out of it again before the
- *   library may close it.
+ * - A suspended connection leaves the library's epoll set: nobody would notice that its peer hangs up. So its socket is in
+ *   our own set as well, for EPOLLRDHUP only.
  * - A connection is suspended in the same access-handler call that found the request unanswered. A reply that comes
  *   within on_request is queued there and then; one that comes later resumes the connection, and the handler, entered
  *   again, queues it.
@@ -17,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/blob.h"
@@ -38,7 +37,6 @@ struct mhd_req {
 	enum req_state state;
 	struct mhd_conn *conn;
 	struct MHD_Connection *handle;
-	struct loop_fd watch;
 	bool started;
 	bool suspended;
 	char *target; /* path and query, split by a NUL */
@@ -57,7 +55,6 @@ static struct mhd_req *req_of(const struct httpd_req *req)
 static void resume(struct mhd_req *r)
 {
 	if (r->suspended) {
-		loop_fd_del(r->req.server->loop, &r->watch);
 		r->suspended = false;
 		MHD_resume_connection(r->handle);
 		mhd_need_run(r->conn->shard);
@@ -73,12 +70,6 @@ void mhd_req_drop(struct mhd_req *r)
 		}
 		resume(r);
 	}
-}
-
-static void on_hangup(void *ctx, uint32_t events)
-{
-	(void)events;
-	mhd_req_drop(ctx);
 }
 
 /* Once per request, with the target as it was sent; what it returns comes back as req_cls. */
@@ -103,7 +94,6 @@ void *mhd_on_target(void *cls, const char *uri, struct MHD_Connection *handle)
 	r->req.path = r->target;
 	r->req.query = query != NULL ? query : "";
 	buf_init(&r->req.body, m->base.opts.max_body);
-	loop_fd_init(&r->watch, on_hangup, r);
 	return r;
 }
 
@@ -140,25 +130,73 @@ static enum MHD_Result queue_answer(struct mhd_req *r)
 	return MHD_queue_response(r->handle, (unsigned)r->status, r->response);
 }
 
+static enum MHD_Result refuse(struct mhd_req *r, unsigned status, const char *why)
+{
+	r->state = ANSWERED;
+	r->status = (int)status;
+	r->response = MHD_create_response_from_buffer(strlen(why), (void *)(uintptr_t)why, MHD_RESPMEM_PERSISTENT);
+	(void)MHD_add_response_header(r->response, "Content-Type", "text/plain; charset=utf-8");
+	(void)MHD_add_response_header(r->response, "Connection", "close");
+	return queue_answer(r);
+}
+
+struct framing {
+	const char *length;
+	bool coding;
+	bool bad;
+};
+
+/* RFC 9110, section 5.6.2 */
+static bool is_token(const char *name)
+{
+	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+	return *name != '\0' && name[strspn(name, allowed)] == '\0';
+}
+
+static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct framing *f = cls;
+
+	(void)kind;
+	if (!is_token(name)) {
+		f->bad = true;
+	} else if (strcasecmp(name, "Content-Length") == 0) {
+		f->bad |= f->length != NULL && strcmp(f->length, value) != 0;
+		f->length = value;
+	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		f->bad |= strcasecmp(value, "chunked") != 0;
+		f->coding = true;
+	}
+	return MHD_YES;
+}
+
+/* Two readings of where a body ends let one request hide in another (RFC 9112, section 11.2). The library takes the first
+ * that suits it. */
+static bool framing_is_clear(struct mhd_req *r)
+{
+	struct framing f = { NULL, false, false };
+
+	(void)MHD_get_connection_values(r->handle, MHD_HEADER_KIND, on_field, &f);
+	return !f.bad && (f.length == NULL || !f.coding);
+}
+
 /* The head is complete. */
 static enum MHD_Result begin(struct mhd_req *r)
 {
-	static const char why[] = "request line and headers are too long";
 	size_t head = MHD_get_connection_info(r->handle, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 	int records = MHD_get_connection_values(r->handle, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND,
 						NULL, NULL);
 
 	r->started = true;
-	if (head + (size_t)records * pool_record + reply_room <= r->req.server->opts.max_head) {
-		return MHD_YES;
+	if (head + (size_t)records * pool_record + reply_room > r->req.server->opts.max_head) {
+		return refuse(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "request line and headers are too long");
 	}
-	r->state = ANSWERED;
-	r->status = MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
-	r->response = MHD_create_response_from_buffer(sizeof(why) - 1, (void *)(uintptr_t)why,
-						      MHD_RESPMEM_PERSISTENT);
-	(void)MHD_add_response_header(r->response, "Content-Type", "text/plain; charset=utf-8");
-	(void)MHD_add_response_header(r->response, "Connection", "close");
-	return queue_answer(r);
+	if (!framing_is_clear(r)) {
+		return refuse(r, MHD_HTTP_BAD_REQUEST,
+			      "malformed header name, or more than one statement of the body's length");
+	}
+	return MHD_YES;
 }
 
 /* Room for all of a body of known length, or for nothing of it. */
@@ -198,7 +236,7 @@ static enum MHD_Result park(struct mhd_req *r)
 	r->state = PARKED;
 	MHD_suspend_connection(r->handle);
 	r->suspended = true;
-	if (loop_fd_add(r->req.server->loop, &r->watch, r->conn->fd, EPOLLRDHUP | EPOLLONESHOT) != 0) {
+	if (r->conn->hung_up) {
 		mhd_req_drop(r);
 	}
 	return MHD_YES;
