@@ -20,7 +20,7 @@
 #include "loop/loop.h"
 
 /* Descriptors that the rest of the daemon needs: a handful, and per runtime its pipes, listener and connections. */
-static const uint64_t reserved_fds = 64;
+static const uint64_t reserved_fds = 128;
 static const uint64_t fds_per_runtime = 8;
 /* All AWS headers together stay below 16 KiB. libmicrohttpd keeps this much for every connection that ever sent a second
  * request, and the headers of the reply have to fit in too. */

@@ -49,10 +49,13 @@ def say(text, fd=1):
 
 
 def spawn(how):
-    """A grandchild that outlives its parent: in the group, in a session of its own, or double-forked."""
+    """A grandchild that outlives its parent: in the group (stubborn: without an ear for SIGTERM), in a session of its own,
+    or double-forked."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
+        if how == "stubborn":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if how in ("setsid", "double"):
             os.setsid()
         if how == "double" and os.fork() != 0:
@@ -170,10 +173,12 @@ def init(conn, how):
         signal.pause()
     if how.startswith("gate:"):
         gate(how[5:])
-    if how.startswith("once:"):
-        # Fails until the file exists, which it makes.
-        if not os.path.exists(how[5:]):
-            open(how[5:], "w", encoding="utf-8").close()
+    if how.startswith(("once:", "later:")):
+        # Fails the first time, or every time but the first: the first one makes the file.
+        path = how.partition(":")[2]
+        first = not os.path.exists(path)
+        open(path, "w", encoding="utf-8").close()
+        if first == how.startswith("once:"):
             os._exit(7)
     if how == "ignore_term":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

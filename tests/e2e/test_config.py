@@ -152,7 +152,7 @@ def test_standalone_with_the_bash_example(start):
 
 
 def test_kubernetes_init_container(tmp_path):
-    binary = tmp_path / "copy-of-me"
+    binary = tmp_path / f"copy-of-me-{os.getpid()}"
     shutil.copy(DAEMON, binary)
     target = f"/tmp/{binary.name}"
     try:
@@ -183,3 +183,52 @@ def test_runtime_api_on_every_address(start):
     for f in futures:
         assert f.result(LIMIT).status == 200
     assert d.runtime_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("level,shown", [("error", 0), ("ERROR", 0), ("warning", 0), ("WARN", 0), ("info", 1), ("Debug", 1),
+                                         ("trace", 1)])
+def test_log_level(start, level, shown):
+    d = start([ECHO], env={"LOG_LEVEL": level})
+    d.invoke(b"1")
+    d.stop()
+    assert sum("runtime started" in line for line in d.err.all()) == shown
+    assert shown or d.err.all() == []
+
+
+def test_the_flag_beats_the_variable(start):
+    d = start([ECHO], flags=["--log-level", "error"], env={"LOG_LEVEL": "debug"})
+    d.invoke(b"1")
+    d.stop()
+    assert d.err.all() == []
+
+
+def test_empty_values_count_as_unset(start):
+    names = ["AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_TIMEOUT", "MAX_CONCURRENCY", "AWS_REGION", "LOG_LEVEL",
+             "PRINT_REPORTS", "AWS_LAMBDA_FUNCTION_VERSION", "_HANDLER", "AMQP_URI", "PROXY_LAMBDA_REQ_QUEUE_URL"]
+    d = start(env={**dict.fromkeys(names, ""), "AWS_DEFAULT_REGION": "us-west-2"})
+    env = json.loads(d.invoke({"do": "facts"}, name="anything").body)["env"]
+    assert env["AWS_REGION"] == "us-west-2"
+    assert env["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
+
+
+def test_a_command_with_a_path_and_one_without(start, tmp_path):
+    program = tmp_path / "my-bootstrap"
+    program.write_text(f'#!/bin/sh\nexec {" ".join(RUNTIME)} "$@"\n')
+    program.chmod(0o755)
+    for command, env, cwd in ((["./my-bootstrap"], {}, tmp_path), ([str(program), "a.b"], {}, None),
+                              (["my-bootstrap"], {"PATH": f"{tmp_path}:{os.environ['PATH']}"}, None)):
+        facts = json.loads(start(command, env=env, cwd=cwd).invoke({"do": "facts"}).body)
+        assert facts["argv"][1:] == command[1:]
+        assert facts["cwd"] == str(cwd or os.getcwd())
+
+
+def test_credentials_are_passed_on_as_they_are(start):
+    given = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret=with=equals", "AWS_SESSION_TOKEN": ""}
+    env = json.loads(start(env=given).invoke({"do": "facts"}).body)["env"]
+    assert env["AWS_ACCESS_KEY_ID"] == "AKIDEXAMPLE" and env["AWS_SECRET_ACCESS_KEY"] == "secret=with=equals"
+
+
+def test_ready_descriptor_is_closed_and_not_inherited(start):
+    # The harness reads it up to the end of the line; the runtime shows what it has.
+    facts = json.loads(start().invoke({"do": "facts"}).body)
+    assert "READY_FD" not in facts["env"] and len(facts["fds"]) <= 6

@@ -301,3 +301,42 @@ def test_keep_alive(daemon):
         connection.request("POST", "/2015-03-31/functions/function/invocations", body=str(n))
         assert connection.getresponse().read() == str(n).encode()
     connection.close()
+
+
+def test_limits_of_client_context_tenant_and_qualifier(daemon):
+    for size, status in ((2685, 200), (2686, 400)):
+        # 2685 bytes are 3580 in base64, the most that 3583 allow.
+        context = b64(b'{"a":"' + b"x" * (size - 8) + b'"}')
+        assert daemon.invoke({}, headers={"X-Amz-Client-Context": context}).status == status
+    assert daemon.invoke({}, headers={"X-Amz-Tenant-Id": "aZ0._:/=+-@ " + "x" * 244}).status == 200
+    assert daemon.invoke({}, query="?Qualifier=" + "q" * 128).status == 200
+    assert daemon.invoke({}, query="?Qualifier=" + "q" * 129).status == 400
+    assert daemon.invoke({}, name="n" * 64).status == 200
+
+
+def test_any_origin(start):
+    d = start(env={"CORS_ALLOW_ORIGIN": "*"})
+    for origin in ("http://a.example", "null"):
+        reply = d.invoke({}, headers={"Origin": origin})
+        assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (200, "*")
+    reply = d.invoke({}, name="a:b:c", headers={"Origin": "null"})
+    assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (400, "*")
+    assert "x-amzn-ErrorType" in reply.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("given", [None, "", "nonsense", "Parent=1;Sampled=1"])
+def test_a_trace_is_made_unless_one_is_given(daemon, given):
+    headers = {} if given is None else {"X-Amzn-Trace-Id": given}
+    traces = {daemon.invoke({}, headers=headers).headers["X-Amzn-Trace-Id"] for _ in range(2)}
+    assert len(traces) == 2
+    assert all(re.match(r"^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=[01]$", t) for t in traces)
+
+
+def test_errors_have_an_id(daemon):
+    for reply in (daemon.invoke({}, name="a:b:c"), daemon.invoke(b"x" * 6291457)):
+        assert UUID.match(reply.headers["x-amzn-RequestId"])
+
+
+def test_header_names_in_any_case(daemon):
+    reply = daemon.invoke({}, headers={"x-aMZ-lOG-tYPE": "Tail"})
+    assert reply.headers["X-Amz-Log-Result"]

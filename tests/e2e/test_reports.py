@@ -199,3 +199,75 @@ def test_a_reader_that_stops_reading_does_not_stop_the_daemon(start):
     assert process.wait(LIMIT) == 0
     os.close(unread)
     os.close(ready)
+
+
+def test_every_invocation_has_its_three_lines_once_and_in_order(start):
+    d = start(env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "2", "MAX_CONCURRENCY": "2"})
+    endings = {"success": {}, "error": {"do": "error", "type": "Function.Oops", "document": {}},
+               "exit": {"do": "exit", "code": 1}, "signal": {"do": "kill", "signal": 9}, "timeout": {"do": "hang"},
+               "large": {"do": "size", "bytes": 6291557}, "left": {"do": "respond_and_exit"}}
+    futures = [(name, d.later(event)) for _ in range(2) for name, event in endings.items()]
+    ids = [(name, f.result(LIMIT).headers["x-amzn-RequestId"]) for name, f in futures]
+    d.stop()
+    lines = [line for line in d.out.all() if line.startswith(("START ", "END ", "REPORT "))]
+    assert len(lines) == 3 * len(ids)
+    expected = {"success": None, "left": None, "error": "Status: error\tError Type: Function.Oops",
+                "exit": "Status: error\tError Type: Runtime.ExitError", "timeout": "Status: timeout",
+                "signal": "Status: error\tError Type: Runtime.ExitError",
+                "large": "Status: error\tError Type: Function.ResponseSizeTooLarge"}
+    for name, rid in ids:
+        start_line, end_line, report = [line for line in lines if rid in line]
+        assert (start_line, end_line) == (f"START RequestId: {rid} Version: $LATEST", f"END RequestId: {rid}")
+        assert REPORT.match(report)["status"] == expected[name], report
+
+
+def test_version_in_lines_and_headers(start):
+    d = start(env={"AWS_LAMBDA_FUNCTION_VERSION": "7"})
+    reply = d.invoke({})
+    assert reply.headers["X-Amz-Executed-Version"] == "7"
+    assert d.out.wait("START").endswith(" Version: 7")
+
+
+def test_tail_without_reports(start):
+    d = start(env={"PRINT_REPORTS": "false"})
+    reply = d.invoke({"do": "say", "writes": [[1, "hello\n"]]}, headers={"X-Amz-Log-Type": "Tail"})
+    tail = base64.b64decode(reply.headers["X-Amz-Log-Result"]).decode()
+    rid = reply.headers["x-amzn-RequestId"]
+    assert tail.startswith(f"START RequestId: {rid} Version: $LATEST\nhello\nEND RequestId: {rid}\nREPORT RequestId: {rid}")
+    d.stop()
+    assert d.out.all() == ["hello"]
+
+
+@pytest.mark.parametrize("event,status", [({"do": "hang"}, "Status: timeout"),
+                                          ({"do": "exit", "code": 1}, "Status: error\tError Type: Runtime.ExitError"),
+                                          ({"do": "size", "bytes": 6291557}, "Error Type: Function.ResponseSizeTooLarge")])
+def test_tail_of_a_failure(start, event, status):
+    d = start(env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "0.5" if event["do"] == "hang" else "60"})
+    reply = d.invoke(event, headers={"X-Amz-Log-Type": "Tail"})
+    assert base64.b64decode(reply.headers["X-Amz-Log-Result"]).decode().rstrip("\n").endswith(status)
+
+
+def test_tail_has_nothing_of_other_invocations(start):
+    d = start(env={"MAX_CONCURRENCY": "2"})
+    futures = [d.later({"do": "say", "writes": [[1, f"this is {n}\n"], [2, f"still {n}\n"]]},
+                       headers={"X-Amz-Log-Type": "Tail"}) for n in range(20)]
+    for n, f in enumerate(futures):
+        lines = base64.b64decode(f.result(LIMIT).headers["X-Amz-Log-Result"]).decode().splitlines()
+        assert [line for line in lines if not line.startswith(("START", "END", "REPORT"))] in (
+            [f"this is {n}", f"still {n}"], [f"still {n}", f"this is {n}"])
+
+
+def test_init_timeout_report(start):
+    d = start([*RUNTIME, "hang"], env={"AWS_LAMBDA_INIT_TIMEOUT": "0.3"})
+    assert report_of(d, d.invoke({}))["status"] == "Status: timeout"
+
+
+def test_json_of_failures(start):
+    d = start(env={"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_FUNCTION_TIMEOUT": "0.5"})
+    d.invoke({"do": "hang"})
+    d.invoke({"do": "exit", "code": 1})
+    d.stop()
+    events = [json.loads(line) for line in d.out.all()]
+    reports = [e["record"] for e in events if e["type"] == "platform.report"]
+    assert [r["status"] for r in reports] == ["timeout", "error"]
+    assert reports[1]["errorType"] == "Runtime.ExitError"
