@@ -13,7 +13,7 @@ static struct blob *blob_new(const char *data, size_t len, void *mem)
 
 	b->data = data;
 	b->len = len;
-	b->refs = 1;
+	atomic_init(&b->refs, 1);
 	b->mem = mem;
 	return b;
 }
@@ -41,14 +41,14 @@ struct blob *blob_static(const char *s)
 struct blob *blob_ref(struct blob *b)
 {
 	if (b != NULL) {
-		b->refs++;
+		atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
 	}
 	return b;
 }
 
 void blob_unref(struct blob *b)
 {
-	if (b != NULL && --b->refs == 0) {
+	if (b != NULL && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1) {
 		free(b->mem);
 		free(b);
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * struct blob: immutable bytes, shared by reference count. Used for event and response bodies, so that a body
- * is never copied on its way through. One thread only: the count is not atomic; a blob that crosses a mailbox
- * is moved with its only reference.
+ * is never copied on its way through. Any thread may hold references.
  */
 #ifndef BASE_BLOB_H
 #define BASE_BLOB_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -15,7 +15,7 @@ struct blob {
 	const char *data; /* never NULL; data[len] is readable and NUL */
 	size_t len;
 	/* private */
-	unsigned refs;
+	atomic_uint refs;
 	void *mem; /* freed with the blob; NULL for static bytes */
 };
 

@@ -195,12 +195,21 @@ void dispatch_pump(struct dispatch *d, int64_t now_us)
 			set_away(d, inst, now_us);
 		}
 	}
-	while (d->pending_count > 0 && d->count[INST_DEAD] > 0 && !d->draining &&
-	       d->pending_count > on_their_way(d, now_us)) {
+	while (d->pending_count > 0 && d->count[INST_DEAD] > 0 && d->pending_count > on_their_way(d, now_us)) {
 		if (now_us < d->not_before_us) {
 			dispatch_arm(d, d->not_before_us);
 			return;
 		}
+		start_one(d, now_us);
+	}
+	if (d->draining && d->pending_count == 0) {
+		stop_free_instances(d, now_us);
+	}
+}
+
+void dispatch_prestart(struct dispatch *d, int64_t now_us)
+{
+	if (dispatch_live(d) == 0 && !d->draining) {
 		start_one(d, now_us);
 	}
 }
@@ -210,12 +219,12 @@ void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us)
 	struct outcome refused = { .kind = OUTCOME_THROTTLED };
 
 	assert(inv->state == INV_NEW);
-	if (d->draining) {
+	if (d->draining && (!inv->no_return || d->told_drained)) {
 		refused.kind = OUTCOME_SHUTDOWN;
 		end_invocation(d, inv, &refused);
 		return;
 	}
-	if (d->pending_count >= d->cfg.max_pending && list_empty(&d->by_state[INST_IDLE])) {
+	if (!inv->bounded && d->pending_count >= d->cfg.max_pending && list_empty(&d->by_state[INST_IDLE])) {
 		end_invocation(d, inv, &refused);
 		return;
 	}
@@ -257,11 +266,7 @@ static void become_ready(struct dispatch *d, struct instance *inst, int64_t now_
 void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
 	become_ready(d, inst, now_us);
-	if (d->draining) {
-		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
-	} else {
-		dispatch_pump(d, now_us);
-	}
+	dispatch_pump(d, now_us);
 }
 
 enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us)

@@ -83,6 +83,8 @@ void dispatch_free(struct dispatch *d); /* no invocation and no live instance is
 struct instance *dispatch_instance(struct dispatch *d, unsigned slot); /* to attach the edge's data */
 
 /* --- callers --- */
+/* Start a first instance ahead of any work. */
+void dispatch_prestart(struct dispatch *d, int64_t now_us);
 void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us);
 /* The owner lost interest: a queued one is never run, a running one runs on and its result is thrown away. */
 void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us);
@@ -121,8 +123,8 @@ void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, i
 
 /* --- time, end, figures --- */
 void dispatch_tick(struct dispatch *d, int64_t now_us);
-/* No new work: what is queued ends with OUTCOME_SHUTDOWN, what runs may finish, instances are stopped as they become
- * free. ops->drained follows, possibly from within. Idempotent. */
+/* No new work: what is queued ends with OUTCOME_SHUTDOWN (invocation::no_return: is run all the same), what runs may
+ * finish, instances are stopped as they become free. ops->drained follows, possibly from within. Idempotent. */
 void dispatch_drain(struct dispatch *d, int64_t now_us);
 bool dispatch_can_work(
 	const struct dispatch *d); /* readiness: idle or busy instances, or nothing was asked for yet */

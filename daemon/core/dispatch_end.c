@@ -171,7 +171,7 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 	}
 	end_event(d, inst, a->kind, body, content_type, error_type, now_us);
 	blob_unref(body);
-	if (inst->state == INST_BUSY && d->draining) {
+	if (inst->state == INST_BUSY && d->draining && d->pending_count == 0) {
 		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
 	} else if (inst->state == INST_BUSY && !list_empty(&inst->polls)) {
 		/* A second /next that was parked all the while is as good as a new one. */
@@ -196,9 +196,26 @@ enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, s
 	return RT_OK;
 }
 
+/* Everything but the runtimes that owe an answer. */
+void stop_free_instances(struct dispatch *d, int64_t now_us)
+{
+	static const enum inst_state live[] = { INST_STARTING, INST_INIT, INST_IDLE, INST_BUSY };
+	struct list *pos, *tmp;
+
+	for (size_t i = 0; i < countof(live); i++) {
+		list_foreach_safe(&d->by_state[live[i]], pos, tmp) {
+			struct instance *inst = container_of(pos, struct instance, link);
+
+			if (live[i] != INST_BUSY || inst->rt != RT_RUNNING) {
+				stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+			}
+		}
+	}
+}
+
 static void check_drained(struct dispatch *d)
 {
-	if (d->draining && !d->told_drained && dispatch_live(d) == 0) {
+	if (d->draining && !d->told_drained && dispatch_live(d) == 0 && d->pending_count == 0) {
 		d->told_drained = true;
 		d->ops->drained(d->ctx);
 	}
@@ -311,34 +328,22 @@ void dispatch_tick(struct dispatch *d, int64_t now_us)
 	}
 }
 
-/* Everything but the runtimes that owe an answer. */
-static void stop_free_instances(struct dispatch *d, int64_t now_us)
-{
-	static const enum inst_state live[] = { INST_STARTING, INST_INIT, INST_IDLE, INST_BUSY };
-	struct list *pos, *tmp;
-
-	for (size_t i = 0; i < countof(live); i++) {
-		list_foreach_safe(&d->by_state[live[i]], pos, tmp) {
-			struct instance *inst = container_of(pos, struct instance, link);
-
-			if (live[i] != INST_BUSY || inst->rt != RT_RUNNING) {
-				stop_instance(d, inst, STOP_SHUTDOWN, now_us);
-			}
-		}
-	}
-}
-
 void dispatch_drain(struct dispatch *d, int64_t now_us)
 {
 	struct outcome out = { .kind = OUTCOME_SHUTDOWN };
+	struct list *pos, *tmp;
 
 	if (d->draining) {
 		return;
 	}
 	d->draining = true;
-	while (!list_empty(&d->pending)) {
-		end_invocation(d, list_first(&d->pending, struct invocation, link), &out);
+	list_foreach_safe(&d->pending, pos, tmp) {
+		struct invocation *inv = container_of(pos, struct invocation, link);
+
+		if (!inv->no_return) {
+			end_invocation(d, inv, &out);
+		}
 	}
-	stop_free_instances(d, now_us);
+	dispatch_pump(d, now_us);
 	check_drained(d);
 }

@@ -44,6 +44,8 @@ void end_event(struct dispatch *d, struct instance *inst, enum outcome_kind kind
 void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
 		     struct blob *body, const char *content_type, int64_t now_us);
 void stop_instance(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us);
+/* Everything but the runtimes that owe an answer. */
+void stop_free_instances(struct dispatch *d, int64_t now_us);
 void forget_event(struct instance *inst);
 
 #endif

@@ -72,6 +72,8 @@ enum inv_state { INV_NEW, INV_QUEUED, INV_RUNNING, INV_DONE, INV_COUNT /* keep l
 struct invocation {
 	const struct invocation_ops *ops;
 	struct event *event; /* one reference, from invocation_init */
+	bool bounded;	     /* its transport bounds how many there are: max_pending does not count for it */
+	bool no_return;	     /* nobody would take it back: it is run in a drain, too */
 	/* private */
 	enum inv_state state;
 	struct list link; // dispatch::pending

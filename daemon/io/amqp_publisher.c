@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The publishing half: every message is confirmed by the broker, or published again. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "io/amqp.h"
+#include "io/amqp_content.h"
+#include "io/amqp_worker.h"
+
+/* Confirmations are read in between, so that they do not pile up. */
+static const unsigned batch = 64;
+
+struct amqp_publisher {
+	struct amqp_worker w;
+	/* the thread's own */
+	struct list waiting;	 // amqp_mail::mail.link; to be published
+	struct list unconfirmed; // amqp_mail::mail.link; by ascending seq
+	uint64_t next_seq;	 /* as the broker counts: from 1 on each channel */
+	bool blocked;
+};
+
+static struct amqp_publisher *of(const struct amqp_worker *w)
+{
+	return container_of((struct amqp_worker *)(uintptr_t)w, struct amqp_publisher, w);
+}
+
+static struct amqp_mail *mail_of(struct list *pos)
+{
+	return container_of(pos, struct amqp_mail, mail.link);
+}
+
+static int on_opened(struct amqp_worker *w, struct err *err)
+{
+	struct amqp_publisher *p = of(w);
+
+	amqp_confirm_select(w->conn.state, AMQP_CHANNEL);
+	if (amqp_conn_check(&w->conn, "publisher confirms", err) != 0) {
+		return -1;
+	}
+	p->next_seq = 1;
+	p->blocked = false;
+	amqp_worker_tell(w, AMQP_UP, NULL);
+	return 0;
+}
+
+/* The broker has it, or will never have it. */
+static void settle(struct amqp_publisher *p, struct amqp_mail *m)
+{
+	list_unlink(&m->mail.link);
+	amqp_message_fini(&m->msg);
+	if (m->ack_to != NULL) {
+		m->kind = AMQP_ACK;
+		mailbox_send(m->ack_to, &m->mail);
+	} else if (m->notify) {
+		m->kind = m->was_returned ? AMQP_RETURNED : AMQP_CONFIRMED;
+		m->publisher = true;
+		mailbox_send(p->w.outbox, &m->mail);
+	} else {
+		amqp_mail_free(m);
+	}
+}
+
+static void on_confirm(struct amqp_publisher *p, const struct amqp_event *ev)
+{
+	struct list *pos, *tmp;
+
+	list_foreach_safe(&p->unconfirmed, pos, tmp) {
+		struct amqp_mail *m = mail_of(pos);
+
+		if (m->seq > ev->tag) {
+			break;
+		}
+		if (!ev->multiple && m->seq != ev->tag) {
+			continue;
+		}
+		if (ev->kind == AMQP_EV_CONFIRM) {
+			settle(p, m);
+		} else {
+			log_warn("AMQP the broker refused a message, publishing it again queue=%s", m->routing_key);
+			list_unlink(pos);
+			list_push_back(&p->waiting, pos);
+		}
+	}
+}
+
+/* The broker does not say which one by its number. */
+static void on_return(struct amqp_publisher *p, struct amqp_mail *returned)
+{
+	const struct amqp_message *r = &returned->msg;
+	struct list *pos;
+
+	list_foreach(&p->unconfirmed, pos) {
+		struct amqp_mail *m = mail_of(pos);
+
+		if (!m->was_returned && m->msg.correlation_len == r->correlation_len && r->correlation_len > 0 &&
+		    memcmp(m->msg.correlation_id, r->correlation_id, r->correlation_len) == 0) {
+			m->was_returned = true;
+			break;
+		}
+	}
+	amqp_mail_free(returned);
+}
+
+static int on_event(struct amqp_worker *w, struct amqp_event *ev, struct err *err)
+{
+	struct amqp_publisher *p = of(w);
+
+	(void)err;
+	switch (ev->kind) {
+	case AMQP_EV_CONFIRM:
+	case AMQP_EV_REFUSE:
+		on_confirm(p, ev);
+		break;
+	case AMQP_EV_RETURN:
+		on_return(p, ev->mail);
+		break;
+	case AMQP_EV_BLOCKED:
+		p->blocked = true;
+		log_warn("AMQP the broker takes no messages for now reason=\"%s\"", ev->text);
+		amqp_worker_tell(w, AMQP_BLOCKED, ev->text);
+		break;
+	case AMQP_EV_UNBLOCKED:
+		p->blocked = false;
+		log_info("AMQP the broker takes messages again");
+		amqp_worker_tell(w, AMQP_UNBLOCKED, NULL);
+		break;
+	case AMQP_EV_DELIVERY:
+	case AMQP_EV_CANCELLED:
+		amqp_mail_free(ev->mail);
+		break;
+	}
+	return 0;
+}
+
+static int on_mail(struct amqp_worker *w, struct amqp_mail *m, struct err *err)
+{
+	(void)err;
+	list_push_back(&of(w)->waiting, &m->mail.link);
+	return 0;
+}
+
+static int on_flush(struct amqp_worker *w, struct err *err)
+{
+	struct amqp_publisher *p = of(w);
+
+	for (unsigned n = 0; !p->blocked && !list_empty(&p->waiting); n++) {
+		struct amqp_mail *m = mail_of(p->waiting.next);
+		int status;
+
+		if (n == batch) {
+			return 1;
+		}
+		status = amqp_content_publish(&w->conn, m);
+		if (amqp_conn_status(status, "publish", err) != 0) {
+			return -1;
+		}
+		m->seq = p->next_seq++;
+		list_unlink(&m->mail.link);
+		list_push_back(&p->unconfirmed, &m->mail.link);
+	}
+	return 0;
+}
+
+static void on_lost(struct amqp_worker *w)
+{
+	struct amqp_publisher *p = of(w);
+
+	p->blocked = false;
+	/* In their order, before what has not been published yet. */
+	while (!list_empty(&p->unconfirmed)) {
+		struct amqp_mail *m = mail_of(p->unconfirmed.prev);
+
+		m->was_returned = false;
+		list_unlink(&m->mail.link);
+		list_push_front(&p->waiting, &m->mail.link);
+	}
+}
+
+static bool on_done(const struct amqp_worker *w)
+{
+	const struct amqp_publisher *p = of(w);
+
+	return list_empty(&p->waiting) && list_empty(&p->unconfirmed);
+}
+
+static const struct amqp_worker_ops ops = {
+	.opened = on_opened,
+	.event = on_event,
+	.mail = on_mail,
+	.flush = on_flush,
+	.lost = on_lost,
+	.done = on_done,
+};
+
+struct amqp_publisher *amqp_publisher_new(const struct amqp_publisher_opts *opts)
+{
+	struct amqp_publisher *p = xcalloc(1, sizeof(*p));
+
+	list_init(&p->waiting);
+	list_init(&p->unconfirmed);
+	p->w.ops = &ops;
+	p->w.uri = opts->uri;
+	p->w.name = opts->name;
+	p->w.publisher = true;
+	p->w.outbox = opts->inbox;
+	if (amqp_worker_start(&p->w) != 0) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void amqp_publish(struct amqp_publisher *p, struct amqp_mail *m)
+{
+	m->kind = AMQP_PUBLISH;
+	mailbox_send(p->w.inbox, &m->mail);
+}
+
+void amqp_publish_then_ack(struct amqp_publisher *p, struct amqp_mail *m, struct amqp_consumer *c, struct amqp_tag tag)
+{
+	m->tag = tag;
+	m->ack_to = amqp_consumer_inbox(c);
+	amqp_publish(p, m);
+}
+
+void amqp_publisher_stop(struct amqp_publisher *p)
+{
+	amqp_worker_send(&p->w, AMQP_STOP, (struct amqp_tag){ 0, 0 });
+}
+
+static void free_list(struct list *head)
+{
+	struct list *pos, *tmp;
+
+	list_foreach_safe(head, pos, tmp) {
+		list_unlink(pos);
+		amqp_mail_free(mail_of(pos));
+	}
+}
+
+void amqp_publisher_free(struct amqp_publisher *p)
+{
+	if (p != NULL && amqp_worker_join(&p->w)) {
+		free_list(&p->waiting);
+		free_list(&p->unconfirmed);
+		amqp_worker_fini(&p->w);
+		free(p);
+	}
+}
