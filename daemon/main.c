@@ -15,8 +15,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "core/dispatch.h"
+#include "edge/amqp_bridge.h"
+#include "edge/amqp_settings.h"
 #include "edge/config.h"
 #include "edge/invoke_api.h"
+#include "edge/local_invoker.h"
 #include "edge/runtime_api.h"
 #include "edge/self_copy.h"
 #include "edge/supervisor.h"
@@ -32,6 +35,8 @@
 
 /* Time for the last replies to reach callers that read slowly, and for the output to be taken. */
 static const int64_t flush_us = 2 * 1000 * 1000;
+/* The same for a broker: to stop delivering, and to confirm the last replies. */
+static const int64_t broker_us = 5 * 1000 * 1000;
 
 struct daemon {
 	struct config cfg;
@@ -42,9 +47,13 @@ struct daemon {
 	struct sink *sink;
 	struct runtime_api *runtime_api;
 	struct supervisor *supervisor;
+	struct local_invoker invoker;
 	struct invoke_api *invoke_api;
+	struct amqp_settings amqp;
+	struct amqp_bridge *bridge; /* NULL = AMQP is off */
 	struct loop_hook end_hook;
 	struct loop_timer end_timer;
+	struct loop_timer quiet_timer;
 	bool draining;
 	bool drained;
 	int exit_code;
@@ -54,7 +63,8 @@ static void stop_when_flushed(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (d->drained && invoke_api_busy(d->invoke_api) == 0) {
+	if (d->drained && invoke_api_busy(d->invoke_api) == 0 &&
+	    (d->bridge == NULL || !amqp_bridge_busy(d->bridge))) {
 		loop_stop(d->loop);
 	}
 }
@@ -63,7 +73,13 @@ static void on_end_timer(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	log_warn("callers that do not read their replies were cut off count=%u", invoke_api_busy(d->invoke_api));
+	if (invoke_api_busy(d->invoke_api) > 0) {
+		log_warn("callers that do not read their replies were cut off count=%u",
+			 invoke_api_busy(d->invoke_api));
+	}
+	if (d->bridge != NULL && amqp_bridge_busy(d->bridge)) {
+		log_warn("AMQP the broker did not confirm the last replies: it delivers their requests again");
+	}
 	loop_stop(d->loop);
 }
 
@@ -72,8 +88,43 @@ static void on_drained(void *ctx)
 	struct daemon *d = ctx;
 
 	d->drained = true;
-	loop_timer_set(d->loop, &d->end_timer, loop_now_us(d->loop) + flush_us);
+	loop_timer_set(d->loop, &d->end_timer, loop_now_us(d->loop) + (d->bridge != NULL ? broker_us : flush_us));
 	loop_wake(d->loop);
+}
+
+static void drain(struct daemon *d)
+{
+	loop_timer_clear(d->loop, &d->quiet_timer);
+	dispatch_drain(supervisor_dispatch(d->supervisor), loop_now_us(d->loop));
+}
+
+/* Only now is it known what the broker has given us. */
+static void on_bridge_quiet(void *ctx)
+{
+	drain(ctx);
+}
+
+static void on_quiet_timer(void *ctx)
+{
+	log_warn("AMQP the broker does not answer: draining without it");
+	drain(ctx);
+}
+
+static void on_bridge_idle(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	loop_wake(d->loop);
+}
+
+static void on_bridge_failed(void *ctx, const char *reason)
+{
+	struct daemon *d = ctx;
+
+	log_error("AMQP_URI: no connection to the broker, attempts=%u reason=\"%s\"", d->amqp.uri.connection_attempts,
+		  reason);
+	d->exit_code = 1;
+	loop_stop(d->loop);
 }
 
 static void begin_drain(struct daemon *d, int signo)
@@ -82,7 +133,12 @@ static void begin_drain(struct daemon *d, int signo)
 	d->draining = true;
 	loop_hook_add(d->loop, &d->end_hook, stop_when_flushed, d);
 	invoke_api_quiesce(d->invoke_api);
-	dispatch_drain(supervisor_dispatch(d->supervisor), loop_now_us(d->loop));
+	if (d->bridge == NULL) {
+		drain(d);
+		return;
+	}
+	amqp_bridge_quiesce(d->bridge);
+	loop_timer_set(d->loop, &d->quiet_timer, loop_now_us(d->loop) + broker_us);
 }
 
 static void on_signal(void *ctx, int signo)
@@ -148,6 +204,26 @@ static void tell_ready(const struct daemon *d)
 	buf_fini(&line);
 }
 
+static int build_bridge(struct daemon *d, struct err *err)
+{
+	const struct amqp_bridge_deps deps = {
+		.loop = d->loop,
+		.dispatch = supervisor_dispatch(d->supervisor),
+		.cfg = &d->cfg,
+		.settings = &d->amqp,
+		.failed = on_bridge_failed,
+		.quiet = on_bridge_quiet,
+		.idle = on_bridge_idle,
+		.ctx = d,
+	};
+
+	d->bridge = amqp_bridge_new(&deps, err);
+	d->invoker.bridge = d->bridge;
+	/* Messages may be waiting already. */
+	dispatch_prestart(deps.dispatch, loop_now_us(d->loop));
+	return d->bridge != NULL ? 0 : -1;
+}
+
 static int build(struct daemon *d, struct err *err)
 {
 	struct supervisor_deps deps = { .cfg = &d->cfg, .drained = on_drained, .ctx = d };
@@ -159,6 +235,7 @@ static int build(struct daemon *d, struct err *err)
 		return err_set(err, 1, "event loop: %s", strerror(errno));
 	}
 	loop_timer_init(&d->end_timer, on_end_timer, d);
+	loop_timer_init(&d->quiet_timer, on_quiet_timer, d);
 	d->sink = sink_new(d->loop, STDOUT_FILENO, on_space, d);
 	d->runtime_api = runtime_api_new(d->loop);
 	deps.loop = d->loop;
@@ -171,18 +248,20 @@ static int build(struct daemon *d, struct err *err)
 		return err_wrap(err, "Runtime API");
 	}
 	runtime_api_attach(d->runtime_api, supervisor_dispatch(d->supervisor));
-	d->invoke_api = invoke_api_new(d->loop, &d->cfg, supervisor_dispatch(d->supervisor), err);
+	local_invoker_init(&d->invoker, d->loop, supervisor_dispatch(d->supervisor));
+	d->invoke_api = invoke_api_new(d->loop, &d->cfg, &d->invoker.invoker, err);
 	if (d->invoke_api == NULL) {
 		return err_wrap(err, "Invoke API");
 	}
 	sink_start(d->sink);
-	return 0;
+	return d->cfg.amqp_uri != NULL ? build_bridge(d, err) : 0;
 }
 
 /* Accepts a half-built daemon. Servers go first: they hold references into the dispatcher. */
 static void tear_down(struct daemon *d)
 {
 	invoke_api_free(d->invoke_api);
+	amqp_bridge_free(d->bridge);
 	runtime_api_free(d->runtime_api);
 	supervisor_free(d->supervisor);
 	sink_free(d->sink, flush_us);
@@ -190,6 +269,7 @@ static void tear_down(struct daemon *d)
 	signals_free(d->signals);
 	loop_free(d->loop);
 	guard_stop(d->guard);
+	amqp_settings_fini(&d->amqp);
 	config_fini(&d->cfg);
 }
 
@@ -197,6 +277,9 @@ static int serve(struct daemon *d, struct err *err)
 {
 	int r;
 
+	if (d->cfg.amqp_uri != NULL && amqp_settings_load(&d->cfg, &d->amqp, err) != 0) {
+		return -1;
+	}
 	config_warn_unserved(environ);
 	raise_descriptor_limit();
 	d->guard = guard_start();

@@ -35,12 +35,30 @@ void event_unref(struct event *ev)
 	free(ev->client_context);
 	free(ev->cognito_identity);
 	free(ev->tenant_id);
+	free(ev->function);
 	free(ev);
 }
 
 bool outcome_is_function_error(enum outcome_kind kind)
 {
-	return kind != OUTCOME_RESPONSE && kind != OUTCOME_THROTTLED && kind != OUTCOME_SHUTDOWN;
+	switch (kind) {
+	case OUTCOME_ERROR:
+	case OUTCOME_TOO_LARGE:
+	case OUTCOME_INVALID:
+	case OUTCOME_EXIT:
+	case OUTCOME_TIMEOUT:
+	case OUTCOME_INIT_ERROR:
+		return true;
+	case OUTCOME_RESPONSE:
+	case OUTCOME_THROTTLED:
+	case OUTCOME_SHUTDOWN:
+	case OUTCOME_ACCEPTED:
+	case OUTCOME_NO_FUNCTION:
+	case OUTCOME_UNAVAILABLE:
+	case OUTCOME_COUNT:
+		break;
+	}
+	return false;
 }
 
 const char *outcome_name(enum outcome_kind kind)
@@ -55,6 +73,9 @@ const char *outcome_name(enum outcome_kind kind)
 		[OUTCOME_INIT_ERROR] = "init_error",
 		[OUTCOME_THROTTLED] = "throttled",
 		[OUTCOME_SHUTDOWN] = "shutdown",
+		[OUTCOME_ACCEPTED] = "accepted",
+		[OUTCOME_NO_FUNCTION] = "no_function",
+		[OUTCOME_UNAVAILABLE] = "unavailable",
 	};
 
 	return names[kind];

@@ -19,6 +19,9 @@ struct blob;
 struct instance;
 struct invocation;
 
+/* AWS's invocation types. */
+enum invocation_type { INVOKE_REQUEST_RESPONSE, INVOKE_EVENT, INVOKE_DRY_RUN };
+
 /* What the runtime is given. Immutable once submitted; shared by reference, because an instance needs it for a
  * repeated /next when the invocation itself was cancelled. Strings are owned, NULL = not there. */
 struct event {
@@ -30,6 +33,8 @@ struct event {
 	char *client_context; /* decoded JSON */
 	char *cognito_identity;
 	char *tenant_id;
+	char *function; /* the name asked for; NULL = the configured one */
+	enum invocation_type type;
 	bool want_tail; /* the caller asked for the log tail */
 	/* private */
 	unsigned refs;
@@ -49,7 +54,11 @@ enum outcome_kind {
 	OUTCOME_INIT_ERROR, /* no runtime could be started or initialised */
 	OUTCOME_THROTTLED,  /* the queue is full: never ran */
 	OUTCOME_SHUTDOWN,   /* the daemon is ending: never ran */
-	OUTCOME_COUNT,	    // keep last
+	/* Of gateways, which pass invocations on: */
+	OUTCOME_ACCEPTED,    /* Event or DryRun: taken */
+	OUTCOME_NO_FUNCTION, /* there is no such function */
+	OUTCOME_UNAVAILABLE, /* what it is passed on to cannot be reached, or lost it */
+	OUTCOME_COUNT,	     // keep last
 };
 
 /* How an invocation ended. Everything is borrowed for the call of done(); take a reference to keep the body. */
@@ -58,6 +67,8 @@ struct outcome {
 	struct blob *body;	  /* NULL for THROTTLED and SHUTDOWN */
 	const char *content_type; /* NULL = application/json */
 	struct blob *log_tail;	  /* START..REPORT text, at most 4 KB; NULL unless asked for */
+	const char *id;		  /* that the function saw; NULL = the event's */
+	const char *version;	  /* that was executed; NULL = the configured one */
 };
 
 bool outcome_is_function_error(enum outcome_kind kind); /* HTTP 200 with X-Amz-Function-Error */

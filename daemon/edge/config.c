@@ -14,7 +14,23 @@
 #include "edge/command.h"
 
 /* The first ones, and HOST, own a string. */
-enum kind { TEXT, NAME, VERSION_NAME, ACCOUNT, NUMBER, SECONDS, SECONDS_OR_0, BOOL, LEVEL, FORMAT, HOST, PRESENT };
+enum kind {
+	TEXT,
+	SECRET,
+	NAME,
+	VERSION_NAME,
+	ACCOUNT,
+	NUMBER,
+	SECONDS,
+	SECONDS_OR_0,
+	BOOL,
+	CHOICE,
+	QUEUE_TYPE,
+	LEVEL,
+	FORMAT,
+	HOST,
+	PRESENT
+};
 
 struct option {
 	const char *name;
@@ -62,6 +78,19 @@ static const struct option options[] = {
 	{ "CORS_ALLOW_ORIGIN", TEXT, AT(cors_allow_origin), 0, 0, NULL, true,
 	  "origin of web pages that may invoke, or *; default: none may" },
 	{ "ENABLE_OPENFAAS", BOOL, AT(openfaas), 0, 0, "FALSE", true, "POST / invokes" },
+	{ "AMQP_URI", SECRET, AT(amqp_uri), 0, 0, NULL, true,
+	  "amqp:// or amqps:// URI of RabbitMQ; invocations are taken from the queue named after the function" },
+	{ "AMQP_USERNAME", TEXT, AT(amqp_username), 0, 0, NULL, true, "user when the URI has none" },
+	{ "AMQP_PASSWORD", SECRET, AT(amqp_password), 0, 0, NULL, true, "password when the URI has no user" },
+	{ "AMQP_QUEUE_DURABLE", CHOICE, AT(amqp_queue_durable), 0, 0, NULL, true,
+	  "the queue survives a restart of the broker; default: FALSE, quorum queues TRUE" },
+	{ "AMQP_QUEUE_AUTO_DELETE", CHOICE, AT(amqp_queue_auto_delete), 0, 0, NULL, true,
+	  "the queue goes with its last consumer; default: TRUE, quorum queues FALSE" },
+	{ "AMQP_QUEUE_TYPE", QUEUE_TYPE, AT(amqp_quorum), 0, 0, "classic", true, "classic or quorum" },
+	{ "AMQP_PREFETCH", NUMBER, AT(amqp_prefetch), 1, 65535, NULL, true,
+	  "messages taken from the queue ahead of their acknowledgement; default: MAX_CONCURRENCY" },
+	{ "AMQP_MAX_DELIVERIES", NUMBER, AT(amqp_max_deliveries), 1, 1000000, "5", true,
+	  "a message that ends the runtime so often is answered with the error instead of delivered again" },
 	{ "PRINT_REPORTS", BOOL, AT(print_reports), 0, 0, "TRUE", true, "START, END and REPORT lines on stdout" },
 	{ "LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "INFO", true, "TRACE, DEBUG, INFO, WARN or ERROR" },
 	{ "AWS_LAMBDA_LOG_FORMAT", FORMAT, AT(log_json), 0, 0, "Text", false,
@@ -117,6 +146,23 @@ static bool parse_bool(const char *value, bool *out)
 	return false;
 }
 
+static bool parse_choice(const char *value, enum config_choice *out)
+{
+	bool yes;
+
+	if (!parse_bool(value, &yes)) {
+		return false;
+	}
+	*out = yes ? CHOICE_YES : CHOICE_NO;
+	return true;
+}
+
+static bool parse_queue_type(const char *value, bool *quorum)
+{
+	*quorum = strcasecmp(value, "quorum") == 0;
+	return *quorum || strcasecmp(value, "classic") == 0;
+}
+
 static bool parse_format(const char *value, bool *json)
 {
 	*json = strcasecmp(value, "json") == 0;
@@ -136,6 +182,13 @@ static void set_text(char **slot, const char *value)
 	*slot = xstrdup(value);
 }
 
+/* Children may run as the same user, who may read /proc/<pid>/environ: the value goes from there, too. */
+static void take_secret(char **slot, const char *value)
+{
+	set_text(slot, value);
+	explicit_bzero((char *)(uintptr_t)value, strlen(value));
+}
+
 static bool parse(struct config *cfg, const struct option *o, const char *value)
 {
 	void *slot = (char *)cfg + o->offset;
@@ -144,6 +197,9 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 	case TEXT:
 	case HOST:
 		set_text(slot, value);
+		return true;
+	case SECRET:
+		take_secret(slot, value);
 		return true;
 	case NAME:
 		set_text(slot, value);
@@ -161,6 +217,10 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 		return parse_seconds(o, value, slot);
 	case BOOL:
 		return parse_bool(value, slot);
+	case CHOICE:
+		return parse_choice(value, slot);
+	case QUEUE_TYPE:
+		return parse_queue_type(value, slot);
 	case LEVEL:
 		return log_level_parse(value, slot);
 	case FORMAT:
@@ -195,7 +255,11 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		snprintf(out, size, "12 digits");
 		break;
 	case BOOL:
+	case CHOICE:
 		snprintf(out, size, "TRUE or FALSE");
+		break;
+	case QUEUE_TYPE:
+		snprintf(out, size, "classic or quorum");
 		break;
 	case LEVEL:
 		snprintf(out, size, "TRACE, DEBUG, INFO, WARN or ERROR");
@@ -204,6 +268,7 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		snprintf(out, size, "Text or JSON");
 		break;
 	case TEXT:
+	case SECRET:
 	case HOST:
 	case PRESENT:
 		snprintf(out, size, "text");
@@ -240,8 +305,8 @@ static int load_environment(struct config *cfg, struct err *err)
 
 void config_warn_unserved(char *const *environment)
 {
-	static const char *const unserved[] = { "AMQP_URI=", "PROXY_LAMBDA_REQ_QUEUE_URL=",
-						"LAMBDA_PROXY_REQ_QUEUE_URL=", "DEBUGGER_ACTIVE=" };
+	static const char *const unserved[] = { "PROXY_LAMBDA_REQ_QUEUE_URL=", "LAMBDA_PROXY_REQ_QUEUE_URL=",
+						"DEBUGGER_ACTIVE=" };
 
 	for (; *environment != NULL; environment++) {
 		for (size_t i = 0; i < countof(unserved); i++) {
@@ -297,6 +362,9 @@ void config_fini(struct config *cfg)
 		if (o->kind <= ACCOUNT || o->kind == HOST) {
 			char **slot = (char **)(void *)((char *)cfg + o->offset);
 
+			if (o->kind == SECRET && *slot != NULL) {
+				explicit_bzero(*slot, strlen(*slot));
+			}
 			free(*slot);
 			*slot = NULL;
 		}

@@ -22,6 +22,9 @@ struct err;
 #define MAX_RESPONSE_BODY ((size_t)6291556)
 #define MAX_RUNTIME_HEAD ((size_t)1 << 20)
 
+/* A switch whose default depends on others. */
+enum config_choice { CHOICE_UNSET, CHOICE_NO, CHOICE_YES };
+
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_COPY_SELF };
 
 /* Strings are owned; NULL = unset. */
@@ -29,6 +32,7 @@ struct config {
 	enum config_action action;
 
 	char *function_name;
+	bool gateway;	   /* the program is a gateway: names choose the function */
 	bool name_was_set; /* by AWS_LAMBDA_FUNCTION_NAME: then other names are unknown */
 	char *version;
 	char *handler; /* NULL = none */
@@ -49,6 +53,15 @@ struct config {
 	char *cors_allow_origin;
 	bool openfaas;
 	uint64_t ready_fd; /* 0 = unset */
+
+	char *amqp_uri;
+	char *amqp_username;
+	char *amqp_password;
+	enum config_choice amqp_queue_durable;
+	enum config_choice amqp_queue_auto_delete;
+	bool amqp_quorum;
+	uint64_t amqp_prefetch; /* 0 = unset */
+	uint64_t amqp_max_deliveries;
 
 	enum log_level log_level;
 	bool json;	 /* the daemon's log and the reports */

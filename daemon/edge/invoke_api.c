@@ -11,10 +11,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/dispatch.h"
+#include "core/invocation.h"
 #include "edge/config.h"
 #include "edge/invoke_request.h"
-#include "edge/metrics.h"
+#include "edge/invoker.h"
 #include "io/httpd.h"
 #include "io/route.h"
 #include "loop/loop.h"
@@ -31,7 +31,7 @@ static const int64_t idle_timeout_us = (int64_t)600 * 1000 * 1000;
 struct invoke_api {
 	struct loop *loop;
 	const struct config *cfg;
-	struct dispatch *dispatch;
+	struct invoker *invoker;
 	struct httpd *server;
 	struct httpd_listener *listener;
 };
@@ -84,17 +84,11 @@ static void reply_error(const struct invoke_api *api, struct httpd_req *req, boo
 	struct reply r = { .count = 0 };
 	struct buf body = BUF_INIT;
 
-	buf_printf(&body, "{\"Type\":\"%s\",", e->status < 500 ? "User" : "Service");
-	if (e->reason != NULL) {
-		buf_printf(&body, "\"Reason\":\"%s\",", e->reason);
-	}
-	buf_printf(&body, "\"%s\":", e->capital ? "Message" : "message");
-	text_json_string(&body, e->text, strlen(e->text));
-	buf_putc(&body, '}');
+	invoke_error_body(e, &body);
 	add_header(&r, "Content-Type", "application/json");
 	add_header(&r, "x-amzn-ErrorType", e->type);
 	add_header(&r, "x-amzn-RequestId", id);
-	add_header(&r, "Retry-After", e->status == 429 ? "1" : NULL);
+	add_header(&r, "Retry-After", e->status == 429 || e->status == 503 ? "1" : NULL);
 	add_cors(api, &r, cross_origin);
 	send_reply(req, e->status, &r, buf_to_blob(&body));
 }
@@ -108,8 +102,8 @@ static void reply_outcome(const struct caller *c, const struct outcome *out)
 	struct buf tail = BUF_INIT;
 
 	add_header(&r, "Content-Type", out->content_type != NULL ? out->content_type : "application/json");
-	add_header(&r, "x-amzn-RequestId", ev->id);
-	add_header(&r, "X-Amz-Executed-Version", c->api->cfg->version);
+	add_header(&r, "x-amzn-RequestId", out->id != NULL ? out->id : ev->id);
+	add_header(&r, "X-Amz-Executed-Version", out->version != NULL ? out->version : c->api->cfg->version);
 	add_header(&r, "X-Amzn-Trace-Id", ev->trace_id);
 	add_header(&r, "X-Amz-Function-Error", outcome_is_function_error(out->kind) ? "Unhandled" : NULL);
 	if (out->log_tail != NULL) {
@@ -121,6 +115,20 @@ static void reply_outcome(const struct caller *c, const struct outcome *out)
 	buf_fini(&tail);
 }
 
+static void reply_accepted(const struct caller *c, const struct outcome *out)
+{
+	const struct event *ev = c->inv.event;
+	struct reply r = { .count = 0 };
+
+	add_header(&r, "x-amzn-RequestId", out->id != NULL ? out->id : ev->id);
+	add_header(&r, "X-Amzn-Trace-Id", ev->trace_id);
+	if (ev->type == INVOKE_DRY_RUN) {
+		add_header(&r, "X-Amz-Executed-Version", out->version != NULL ? out->version : c->api->cfg->version);
+	}
+	add_cors(c->api, &r, c->cross_origin);
+	send_reply(c->req, ev->type == INVOKE_DRY_RUN ? 204 : 202, &r, NULL);
+}
+
 static void reply_refused(const struct caller *c, enum outcome_kind kind)
 {
 	struct invoke_error e;
@@ -128,6 +136,11 @@ static void reply_refused(const struct caller *c, enum outcome_kind kind)
 	if (kind == OUTCOME_THROTTLED) {
 		invoke_error_set(&e, 429, "TooManyRequestsException", false, "Rate Exceeded.");
 		e.reason = "ConcurrentInvocationLimitExceeded";
+	} else if (kind == OUTCOME_NO_FUNCTION) {
+		invoke_error_set(&e, 404, "ResourceNotFoundException", true, "Function not found: %s",
+				 c->inv.event->arn);
+	} else if (kind == OUTCOME_UNAVAILABLE) {
+		invoke_error_set(&e, 503, "ServiceException", true, "The message broker cannot be reached.");
 	} else {
 		invoke_error_set(&e, 500, "ServiceException", true, "The daemon is shutting down.");
 	}
@@ -138,10 +151,12 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 {
 	struct caller *c = container_of(inv, struct caller, inv);
 
-	if (out->kind == OUTCOME_THROTTLED || out->kind == OUTCOME_SHUTDOWN) {
-		reply_refused(c, out->kind);
-	} else {
+	if (out->kind == OUTCOME_RESPONSE || outcome_is_function_error(out->kind)) {
 		reply_outcome(c, out);
+	} else if (out->kind == OUTCOME_ACCEPTED) {
+		reply_accepted(c, out);
+	} else {
+		reply_refused(c, out->kind);
 	}
 	invocation_fini(inv);
 	free(c);
@@ -153,7 +168,7 @@ static void on_caller_gone(void *owner)
 {
 	struct caller *c = owner;
 
-	dispatch_cancel(c->api->dispatch, &c->inv, loop_now_us(c->api->loop));
+	c->api->invoker->cancel(c->api->invoker, &c->inv);
 	invocation_fini(&c->inv);
 	free(c);
 }
@@ -161,34 +176,24 @@ static void on_caller_gone(void *owner)
 static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const char *name,
 		   size_t name_len)
 {
-	struct invoke_request ir;
 	struct invoke_error e;
+	struct event *ev = invoke_request_read(api->cfg, req, name, name_len, &e);
 	struct caller *c;
 
-	if (invoke_request_read(api->cfg, req, name, name_len, &ir, &e) != 0) {
+	if (ev == NULL) {
 		char id[UUID_LEN];
 
 		text_uuid(id);
 		reply_error(api, req, cross_origin, id, &e);
 		return;
 	}
-	if (ir.dry_run) {
-		struct reply r = { .count = 0 };
-
-		add_header(&r, "x-amzn-RequestId", ir.event->id);
-		add_header(&r, "X-Amz-Executed-Version", api->cfg->version);
-		add_cors(api, &r, cross_origin);
-		send_reply(req, 204, &r, NULL);
-		event_unref(ir.event);
-		return;
-	}
 	c = xcalloc(1, sizeof(*c));
 	c->api = api;
 	c->req = req;
 	c->cross_origin = cross_origin;
-	invocation_init(&c->inv, &caller_ops, ir.event);
+	invocation_init(&c->inv, &caller_ops, ev);
 	httpd_req_own(req, c, on_caller_gone);
-	dispatch_submit(api->dispatch, &c->inv, loop_now_us(api->loop));
+	api->invoker->submit(api->invoker, &c->inv);
 }
 
 /* --- the rest --- */
@@ -203,7 +208,7 @@ static void reply_text(struct httpd_req *req, int status, const char *type, stru
 
 static void reply_ready(const struct invoke_api *api, struct httpd_req *req)
 {
-	bool ready = dispatch_can_work(api->dispatch);
+	bool ready = api->invoker->ready(api->invoker);
 
 	reply_text(req, ready ? 200 : 503, "text/plain", blob_static(ready ? "OK" : "not ready"));
 }
@@ -212,7 +217,7 @@ static void reply_metrics(const struct invoke_api *api, struct httpd_req *req)
 {
 	struct buf text = BUF_INIT;
 
-	metrics_render(api->dispatch, &text);
+	api->invoker->metrics(api->invoker, &text);
 	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_to_blob(&text));
 }
 
@@ -321,7 +326,8 @@ static unsigned max_connections(const struct config *cfg)
 	return limit.rlim_cur > reserved * 2 ? (unsigned)(limit.rlim_cur - reserved) : (unsigned)(limit.rlim_cur / 2);
 }
 
-struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, struct dispatch *d, struct err *err)
+struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, struct invoker *invoker,
+				  struct err *err)
 {
 	struct invoke_api *api = xcalloc(1, sizeof(*api));
 	const struct httpd_opts opts = {
@@ -335,7 +341,7 @@ struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, s
 
 	api->loop = loop;
 	api->cfg = cfg;
-	api->dispatch = d;
+	api->invoker = invoker;
 	api->server = httpd_mhd_new(loop, &opts);
 	if (api->server == NULL) {
 		err_set(err, 1, "the HTTP server of the Invoke API could not be started");

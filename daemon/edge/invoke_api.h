@@ -10,13 +10,13 @@
 #include "base/attr.h"
 
 struct config;
-struct dispatch;
 struct err;
 struct invoke_api;
+struct invoker;
 struct loop;
 
-/* Listens from now on. NULL with the reason in err. cfg and d are borrowed. */
-struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, struct dispatch *d,
+/* Listens from now on. NULL with the reason in err. cfg and invoker are borrowed. */
+struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, struct invoker *invoker,
 				  struct err *err) MUST_CHECK;
 /* Callers that still wait are cut off and their invocations cancelled. */
 void invoke_api_free(struct invoke_api *api);

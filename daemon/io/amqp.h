@@ -83,8 +83,8 @@ struct amqp_mail {
 	struct mail mail;
 	enum amqp_kind kind;
 	bool redelivered;
-	bool fresh;	 /* UP: the queue was made by this declaration */
-	bool publisher;	 /* whom it is from */
+	bool fresh;	/* UP: the queue was made by this declaration */
+	bool publisher; /* whom it is from */
 	bool mandatory;
 	bool notify;
 	struct amqp_tag tag;
@@ -125,8 +125,9 @@ void amqp_consumer_cancel(struct amqp_consumer *c); /* AMQP_CANCELLED follows, a
 /* Everything asked for before is done first, if there is a connection. AMQP_ENDED follows unless it has ended already. */
 void amqp_consumer_stop(struct amqp_consumer *c);
 struct mailbox *amqp_consumer_inbox(struct amqp_consumer *c); /* for the publisher */
-/* A thread that has not ended (it may be stuck in a connect) is left behind: only right before the process ends. */
-void amqp_consumer_free(struct amqp_consumer *c);
+/* false: its thread has not ended (it may be stuck in a connect) and is left behind with all that it borrows: only right
+ * before the process ends. */
+bool amqp_consumer_free(struct amqp_consumer *c);
 
 struct amqp_publisher_opts {
 	const struct amqp_uri *uri;
@@ -139,9 +140,10 @@ struct amqp_publisher *amqp_publisher_new(const struct amqp_publisher_opts *opts
  * is lost is published again. */
 void amqp_publish(struct amqp_publisher *p, struct amqp_mail *m);
 /* The same, and when the broker has confirmed it, tag is acknowledged to c, straight from thread to thread. */
-void amqp_publish_then_ack(struct amqp_publisher *p, struct amqp_mail *m, struct amqp_consumer *c, struct amqp_tag tag);
+void amqp_publish_then_ack(struct amqp_publisher *p, struct amqp_mail *m, struct amqp_consumer *c,
+			   struct amqp_tag tag);
 /* Ends when everything given to it is confirmed. AMQP_ENDED follows. */
 void amqp_publisher_stop(struct amqp_publisher *p);
-void amqp_publisher_free(struct amqp_publisher *p); /* see amqp_consumer_free */
+bool amqp_publisher_free(struct amqp_publisher *p); /* see amqp_consumer_free */
 
 #endif

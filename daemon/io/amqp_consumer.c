@@ -50,8 +50,8 @@ static int declare(struct amqp_consumer *c, struct err *err)
 	char what[160];
 
 	snprintf(what, sizeof(what), "declaring queue %.100s", o->queue);
-	amqp_queue_declare(c->w.conn.state, AMQP_CHANNEL, amqp_cstring_bytes(o->queue), 0, o->durable, 0, o->auto_delete,
-			   arguments);
+	amqp_queue_declare(c->w.conn.state, AMQP_CHANNEL, amqp_cstring_bytes(o->queue), 0, o->durable, 0,
+			   o->auto_delete, arguments);
 	return amqp_conn_check(&c->w.conn, what, err);
 }
 
@@ -78,7 +78,8 @@ static bool queue_exists(struct amqp_consumer *c)
 	amqp_rpc_reply_t reply;
 
 	amqp_channel_open(state, AMQP_PROBE_CHANNEL);
-	amqp_queue_declare(state, AMQP_PROBE_CHANNEL, amqp_cstring_bytes(c->opts.queue), 1, 0, 0, 0, amqp_empty_table);
+	amqp_queue_declare(state, AMQP_PROBE_CHANNEL, amqp_cstring_bytes(c->opts.queue), 1, 0, 0, 0,
+			   amqp_empty_table);
 	reply = amqp_get_rpc_reply(state);
 	if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
 		(void)amqp_channel_close(state, AMQP_PROBE_CHANNEL, AMQP_REPLY_SUCCESS);
@@ -238,11 +239,16 @@ struct mailbox *amqp_consumer_inbox(struct amqp_consumer *c)
 	return c->w.inbox;
 }
 
-void amqp_consumer_free(struct amqp_consumer *c)
+bool amqp_consumer_free(struct amqp_consumer *c)
 {
-	if (c != NULL && amqp_worker_join(&c->w)) {
-		amqp_worker_fini(&c->w);
-		amqp_bytes_free(c->consumer_tag);
-		free(c);
+	if (c == NULL) {
+		return true;
 	}
+	if (!amqp_worker_join(&c->w)) {
+		return false;
+	}
+	amqp_worker_fini(&c->w);
+	amqp_bytes_free(c->consumer_tag);
+	free(c);
+	return true;
 }

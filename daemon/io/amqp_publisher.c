@@ -219,7 +219,8 @@ void amqp_publish(struct amqp_publisher *p, struct amqp_mail *m)
 	mailbox_send(p->w.inbox, &m->mail);
 }
 
-void amqp_publish_then_ack(struct amqp_publisher *p, struct amqp_mail *m, struct amqp_consumer *c, struct amqp_tag tag)
+void amqp_publish_then_ack(struct amqp_publisher *p, struct amqp_mail *m, struct amqp_consumer *c,
+			   struct amqp_tag tag)
 {
 	m->tag = tag;
 	m->ack_to = amqp_consumer_inbox(c);
@@ -241,12 +242,17 @@ static void free_list(struct list *head)
 	}
 }
 
-void amqp_publisher_free(struct amqp_publisher *p)
+bool amqp_publisher_free(struct amqp_publisher *p)
 {
-	if (p != NULL && amqp_worker_join(&p->w)) {
-		free_list(&p->waiting);
-		free_list(&p->unconfirmed);
-		amqp_worker_fini(&p->w);
-		free(p);
+	if (p == NULL) {
+		return true;
 	}
+	if (!amqp_worker_join(&p->w)) {
+		return false;
+	}
+	free_list(&p->waiting);
+	free_list(&p->unconfirmed);
+	amqp_worker_fini(&p->w);
+	free(p);
+	return true;
 }

@@ -82,8 +82,8 @@ static int failed_try(struct amqp_worker *w, const struct err *err)
 	}
 	if (!w->ever_up || now_us - w->complained_us >= complain_every_us) {
 		w->complained_us = now_us;
-		log_warn("AMQP no connection yet, reconnecting role=%s host=%s port=%u attempt=%u reason=\"%s\"", role(w),
-			 w->uri->host, w->uri->port, w->failures, err->msg);
+		log_warn("AMQP no connection yet, reconnecting role=%s host=%s port=%u attempt=%u reason=\"%s\"",
+			 role(w), w->uri->host, w->uri->port, w->failures, err->msg);
 	}
 	plan_retry(w, now_us);
 	return 0;
@@ -98,14 +98,14 @@ static int try_connect(struct amqp_worker *w)
 	if (amqp_conn_open(&w->conn, w->uri, w->name, &err) != 0) {
 		return failed_try(w, &err);
 	}
+	log_info("AMQP connected role=%s host=%s port=%u vhost=%s tls=%s", role(w), w->uri->host, w->uri->port,
+		 w->uri->vhost, w->uri->tls ? "yes" : "no");
 	if (w->ops->opened(w, &err) != 0) {
 		amqp_conn_close(&w->conn, false);
 		return failed_try(w, &err);
 	}
 	w->up = true;
 	w->ever_up = true;
-	log_info("AMQP connected role=%s host=%s port=%u vhost=%s tls=%s", role(w), w->uri->host, w->uri->port,
-		 w->uri->vhost, w->uri->tls ? "yes" : "no");
 	return 0;
 }
 

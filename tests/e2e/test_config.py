@@ -140,8 +140,8 @@ def test_default_region_variable(start):
 
 
 def test_unserved_capabilities_are_named(start):
-    d = start(env={"AMQP_URI": "amqp://user:secret@localhost"})
-    assert "secret" not in d.err.wait("AMQP_URI is set")
+    d = start(env={"PROXY_LAMBDA_REQ_QUEUE_URL": "https://user:secret@localhost/q"})
+    assert "secret" not in d.err.wait("PROXY_LAMBDA_REQ_QUEUE_URL is set")
 
 
 def test_standalone_with_the_bash_example(start):

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deliveries into invocations, outcomes into replies and acknowledgements. */
+#include "edge/amqp_bridge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/blob.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/dispatch.h"
+#include "edge/amqp_rpc.h"
+#include "edge/amqp_settings.h"
+#include "edge/config.h"
+#include "edge/crash_count.h"
+#include "io/amqp.h"
+#include "loop/loop.h"
+#include "loop/mailbox.h"
+
+enum phase { SERVING, CANCELLING, FINISHING_PUBLISHER, FINISHING_CONSUMER, FINISHED };
+
+struct amqp_bridge {
+	struct amqp_bridge_deps deps;
+	struct mailbox *inbox;
+	struct loop_fd source;
+	struct amqp_consumer *consumer;
+	struct amqp_publisher *publisher;
+	char *consumer_name;
+	char *publisher_name;
+	struct crash_count *crashes;
+	struct list deliveries; // delivery::link
+	unsigned running;	/* of them */
+	enum phase phase;
+	bool cancelled; /* no further deliveries come */
+	bool consumer_up;
+	bool publisher_up;
+	uint64_t delivered;
+	uint64_t redelivered;
+	uint64_t replied;
+	uint64_t requeued;
+	uint64_t refused;
+	uint64_t lost_connections;
+};
+
+/* A message that is being worked on. */
+struct delivery {
+	struct invocation inv;
+	struct list link;
+	struct amqp_bridge *bridge;
+	struct amqp_tag tag;
+	struct amqp_message msg; /* without its body */
+	uint64_t body_hash;
+	bool answered; /* an Event with a reply_to got its reply ahead */
+};
+
+/* --- poison: messages that end the runtime --- */
+
+/* A message without an id is known by what is in it (FNV-1a). */
+static uint64_t hash(const struct blob *b)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (size_t i = 0; i < b->len; i++) {
+		h = (h ^ (unsigned char)b->data[i]) * 1099511628211u;
+	}
+	return h;
+}
+
+static const char *key_of(const struct delivery *d, size_t *len)
+{
+	if (d->msg.message_id != NULL) {
+		*len = strlen(d->msg.message_id);
+		return d->msg.message_id;
+	}
+	if (d->msg.correlation_len > 0) {
+		*len = d->msg.correlation_len;
+		return d->msg.correlation_id;
+	}
+	*len = sizeof(d->body_hash);
+	return (const char *)&d->body_hash;
+}
+
+/* How often was it delivered and ended the runtime, this time included? */
+static unsigned count_crash(const struct delivery *d)
+{
+	size_t len;
+	const char *key = key_of(d, &len);
+	unsigned own = crash_count_add(d->bridge->crashes, key, len);
+
+	return d->msg.delivery_count >= (int64_t)own ? (unsigned)d->msg.delivery_count + 1 : own;
+}
+
+static void forget_crashes(const struct delivery *d)
+{
+	size_t len;
+	const char *key = key_of(d, &len);
+
+	crash_count_forget(d->bridge->crashes, key, len);
+}
+
+/* --- the end of a delivery --- */
+
+static void check_finished(struct amqp_bridge *b)
+{
+	if (b->phase == CANCELLING && b->cancelled && b->running == 0) {
+		b->phase = FINISHING_PUBLISHER;
+		amqp_publisher_stop(b->publisher);
+	}
+}
+
+static void delivery_free(struct delivery *d)
+{
+	struct amqp_bridge *b = d->bridge;
+
+	list_unlink(&d->link);
+	b->running--;
+	amqp_message_fini(&d->msg);
+	invocation_fini(&d->inv);
+	free(d);
+	check_finished(b);
+}
+
+static void answer(struct amqp_bridge *b, struct amqp_mail *reply, struct amqp_tag tag)
+{
+	if (reply != NULL) {
+		b->replied++;
+		amqp_publish_then_ack(b->publisher, reply, b->consumer, tag);
+	} else {
+		amqp_ack(b->consumer, tag);
+	}
+}
+
+static bool wants_reply(const struct amqp_message *m)
+{
+	return m->reply_to != NULL;
+}
+
+static void requeue(struct delivery *d)
+{
+	d->bridge->requeued++;
+	amqp_requeue(d->bridge->consumer, d->tag);
+	delivery_free(d);
+}
+
+/* Without its consumer an auto-delete queue is gone. */
+static bool can_go_back(const struct amqp_bridge *b)
+{
+	return b->phase == SERVING || !b->deps.settings->auto_delete;
+}
+
+static void on_done(struct invocation *inv, const struct outcome *out)
+{
+	struct delivery *d = container_of(inv, struct delivery, inv);
+	struct amqp_bridge *b = d->bridge;
+	struct amqp_mail *reply = NULL;
+
+	if (out->kind == OUTCOME_SHUTDOWN || out->kind == OUTCOME_THROTTLED) {
+		requeue(d);
+		return;
+	}
+	if (out->kind == OUTCOME_EXIT) {
+		unsigned crashes = count_crash(d);
+
+		if (crashes < b->deps.settings->max_deliveries && can_go_back(b)) {
+			log_warn("AMQP message goes back to the queue: the runtime ended while it worked on it "
+				 "requestId=%s "
+				 "deliveries=%u",
+				 inv->event->id, crashes);
+			requeue(d);
+			return;
+		}
+		log_warn("AMQP message is answered with the error: it ended the runtime too often requestId=%s "
+			 "deliveries=%u",
+			 inv->event->id, crashes);
+		forget_crashes(d);
+	}
+	if (wants_reply(&d->msg) && !d->answered) {
+		reply = amqp_rpc_reply(b->deps.cfg, &d->msg, inv->event, out);
+	}
+	answer(b, reply, d->tag);
+	delivery_free(d);
+}
+
+static const struct invocation_ops delivery_ops = { .done = on_done };
+
+/* --- the start of a delivery --- */
+
+/* Neither is ever run: the caller gets what the Invoke API would say. */
+static void refuse(struct amqp_bridge *b, struct amqp_mail *m, const struct invoke_error *e)
+{
+	b->refused++;
+	log_warn("AMQP message refused type=%s reason=\"%s\"", e->type, e->text);
+	answer(b, wants_reply(&m->msg) ? amqp_rpc_error(&m->msg, e) : NULL, m->tag);
+}
+
+/* A reply that has nothing to wait for. tag: none if the delivery is answered later. */
+static void answer_ahead(struct amqp_bridge *b, const struct amqp_message *m, const struct event *ev,
+			 struct amqp_tag tag)
+{
+	struct blob *nothing = blob_static("");
+	struct outcome out = { .kind = OUTCOME_RESPONSE, .body = nothing };
+	struct amqp_mail *reply = wants_reply(m) ? amqp_rpc_reply(b->deps.cfg, m, ev, &out) : NULL;
+
+	blob_unref(nothing);
+	if (tag.tag != 0) {
+		answer(b, reply, tag);
+	} else if (reply != NULL) {
+		b->replied++;
+		amqp_publish(b->publisher, reply);
+	}
+}
+
+/* A daemon that is killed by what the function does leaves no crash count, but a quorum queue counts. */
+static bool was_tried_too_often(const struct amqp_bridge *b, const struct amqp_mail *m)
+{
+	return m->msg.delivery_count >= (int64_t)b->deps.settings->max_deliveries;
+}
+
+static void give_up(struct amqp_bridge *b, struct amqp_mail *m, struct event *ev)
+{
+	struct fault f;
+	struct outcome out = { .kind = OUTCOME_EXIT };
+	struct amqp_mail *reply = NULL;
+
+	fault_set(&f, FAULT_EXIT_ERROR, "the message was delivered %lld times and never answered",
+		  (long long)m->msg.delivery_count);
+	log_warn("AMQP message is answered with the error: it was delivered too often requestId=%s deliveries=%lld",
+		 ev->id, (long long)m->msg.delivery_count);
+	out.body = fault_body(&f, ev->id);
+	if (wants_reply(&m->msg)) {
+		reply = amqp_rpc_reply(b->deps.cfg, &m->msg, ev, &out);
+	}
+	blob_unref(out.body);
+	event_unref(ev);
+	answer(b, reply, m->tag);
+}
+
+static void run(struct amqp_bridge *b, struct amqp_mail *m, struct event *ev)
+{
+	struct delivery *d = xcalloc(1, sizeof(*d));
+
+	d->bridge = b;
+	d->tag = m->tag;
+	d->msg = m->msg;
+	memset(&m->msg, 0, sizeof(m->msg));
+	if (d->msg.message_id == NULL && d->msg.correlation_len == 0) {
+		d->body_hash = hash(ev->body);
+	}
+	if (ev->type == INVOKE_EVENT) {
+		d->answered = true;
+		answer_ahead(b, &d->msg, ev, (struct amqp_tag){ 0, 0 });
+	}
+	list_push_back(&b->deliveries, &d->link);
+	b->running++;
+	invocation_init(&d->inv, &delivery_ops, ev);
+	/* The prefetch bounds them; and from a queue that goes with its consumer nobody else could take them. */
+	d->inv.bounded = true;
+	d->inv.no_return = b->deps.settings->auto_delete;
+	dispatch_submit(b->deps.dispatch, &d->inv, loop_now_us(b->deps.loop));
+}
+
+static void on_delivery(struct amqp_bridge *b, struct amqp_mail *m)
+{
+	struct invoke_error e;
+	struct event *ev = amqp_rpc_event(b->deps.cfg, &m->msg, &e);
+
+	b->delivered++;
+	b->redelivered += m->redelivered;
+	if (ev == NULL) {
+		refuse(b, m, &e);
+	} else if (ev->type == INVOKE_DRY_RUN) {
+		answer_ahead(b, &m->msg, ev, m->tag);
+		event_unref(ev);
+	} else if (was_tried_too_often(b, m)) {
+		give_up(b, m, ev);
+	} else {
+		run(b, m, ev);
+	}
+}
+
+/* --- what the threads say --- */
+
+static void on_ended(struct amqp_bridge *b, bool publisher)
+{
+	if (b->phase == FINISHING_PUBLISHER && publisher) {
+		/* Its acknowledgements are in the consumer's mailbox already. */
+		b->phase = FINISHING_CONSUMER;
+		amqp_consumer_stop(b->consumer);
+	} else if (b->phase == FINISHING_CONSUMER && !publisher) {
+		b->phase = FINISHED;
+		b->deps.idle(b->deps.ctx);
+	}
+}
+
+static void on_cancelled(struct amqp_bridge *b)
+{
+	b->cancelled = true;
+	b->deps.quiet(b->deps.ctx);
+	check_finished(b);
+}
+
+static void on_up(struct amqp_bridge *b, bool publisher, bool up)
+{
+	if (publisher) {
+		b->publisher_up = up;
+	} else {
+		b->consumer_up = up;
+	}
+	b->lost_connections += !up;
+}
+
+static void on_mail(struct amqp_bridge *b, struct amqp_mail *m)
+{
+	switch (m->kind) {
+	case AMQP_DELIVERY:
+		on_delivery(b, m);
+		break;
+	case AMQP_UP:
+	case AMQP_DOWN:
+		on_up(b, m->publisher, m->kind == AMQP_UP);
+		break;
+	case AMQP_CANCELLED:
+		on_cancelled(b);
+		break;
+	case AMQP_FAILED:
+		b->deps.failed(b->deps.ctx, m->text);
+		break;
+	case AMQP_ENDED:
+		on_ended(b, m->publisher);
+		break;
+	case AMQP_CONFIRMED:
+	case AMQP_RETURNED:
+	case AMQP_BLOCKED:
+	case AMQP_UNBLOCKED:
+	case AMQP_PUBLISH:
+	case AMQP_ACK:
+	case AMQP_REQUEUE:
+	case AMQP_CANCEL:
+	case AMQP_STOP:
+		break;
+	}
+	amqp_mail_free(m);
+}
+
+static void on_inbox(void *ctx, uint32_t events)
+{
+	struct amqp_bridge *b = ctx;
+	struct list mails = LIST_INIT(mails);
+	struct list *pos, *tmp;
+
+	(void)events;
+	mailbox_take(b->inbox, &mails);
+	list_foreach_safe(&mails, pos, tmp) {
+		list_unlink(pos);
+		on_mail(b, container_of(pos, struct amqp_mail, mail.link));
+	}
+}
+
+/* --- life --- */
+
+static int start_threads(struct amqp_bridge *b)
+{
+	const struct amqp_settings *s = b->deps.settings;
+	const struct amqp_consumer_opts consumer = {
+		.uri = &s->uri,
+		.name = b->consumer_name,
+		.inbox = b->inbox,
+		.queue = b->deps.cfg->function_name,
+		.durable = s->durable,
+		.auto_delete = s->auto_delete,
+		.quorum = s->quorum,
+		.prefetch = s->prefetch,
+		.max_body = MAX_REQUEST_BODY,
+	};
+	const struct amqp_publisher_opts publisher = {
+		.uri = &s->uri,
+		.name = b->publisher_name,
+		.inbox = b->inbox,
+	};
+
+	/* The publisher first: deliveries may be there before the second call returns. */
+	b->publisher = amqp_publisher_new(&publisher);
+	b->consumer = b->publisher != NULL ? amqp_consumer_new(&consumer) : NULL;
+	return b->consumer != NULL ? 0 : -1;
+}
+
+struct amqp_bridge *amqp_bridge_new(const struct amqp_bridge_deps *deps, struct err *err)
+{
+	struct amqp_bridge *b = xcalloc(1, sizeof(*b));
+
+	b->deps = *deps;
+	list_init(&b->deliveries);
+	loop_fd_init(&b->source, on_inbox, b);
+	b->crashes = crash_count_new();
+	b->consumer_name = xasprintf("%s requests", deps->cfg->function_name);
+	b->publisher_name = xasprintf("%s replies", deps->cfg->function_name);
+	b->inbox = mailbox_new();
+	if (b->inbox == NULL || loop_fd_add(deps->loop, &b->source, mailbox_fd(b->inbox), EPOLLIN) != 0 ||
+	    start_threads(b) != 0) {
+		err_set(err, 1, "AMQP: no thread or mailbox could be made: %s", strerror(errno));
+		amqp_bridge_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void amqp_bridge_free(struct amqp_bridge *b)
+{
+	if (b == NULL) {
+		return;
+	}
+	while (!list_empty(&b->deliveries)) {
+		struct delivery *d = list_first(&b->deliveries, struct delivery, link);
+
+		dispatch_cancel(b->deps.dispatch, &d->inv, loop_now_us(b->deps.loop));
+		delivery_free(d);
+	}
+	loop_fd_del(b->deps.loop, &b->source);
+	if (b->phase != FINISHED) {
+		if (b->publisher != NULL) {
+			amqp_publisher_stop(b->publisher);
+		}
+		if (b->consumer != NULL) {
+			amqp_consumer_stop(b->consumer);
+		}
+	}
+	/* What a thread that was left behind borrows has to stay. */
+	if (!amqp_publisher_free(b->publisher) || !amqp_consumer_free(b->consumer)) {
+		return;
+	}
+	crash_count_free(b->crashes);
+	if (b->inbox != NULL) {
+		amqp_mail_free_all(b->inbox);
+		mailbox_free(b->inbox);
+	}
+	free(b->consumer_name);
+	free(b->publisher_name);
+	free(b);
+}
+
+void amqp_bridge_quiesce(struct amqp_bridge *b)
+{
+	if (b->phase == SERVING) {
+		b->phase = CANCELLING;
+		amqp_consumer_cancel(b->consumer);
+	}
+}
+
+bool amqp_bridge_busy(const struct amqp_bridge *b)
+{
+	return b->phase != FINISHED;
+}
+
+static void counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s counter\n%s %llu\n", name, help, name, name,
+		   (unsigned long long)value);
+}
+
+void amqp_bridge_metrics(const struct amqp_bridge *b, struct buf *out)
+{
+	buf_printf(out,
+		   "# HELP lambda_amqp_connected Connections to the broker that are up.\n"
+		   "# TYPE lambda_amqp_connected gauge\n"
+		   "lambda_amqp_connected{role=\"consumer\"} %d\nlambda_amqp_connected{role=\"publisher\"} %d\n",
+		   b->consumer_up, b->publisher_up);
+	buf_printf(out,
+		   "# HELP lambda_amqp_running Deliveries that wait for or are with a runtime.\n"
+		   "# TYPE lambda_amqp_running gauge\nlambda_amqp_running %u\n",
+		   b->running);
+	counter(out, "lambda_amqp_deliveries_total", "Messages delivered by the broker.", b->delivered);
+	counter(out, "lambda_amqp_redeliveries_total", "Of these, marked as redelivered.", b->redelivered);
+	counter(out, "lambda_amqp_replies_total", "Replies published.", b->replied);
+	counter(out, "lambda_amqp_requeued_total", "Messages given back to the broker.", b->requeued);
+	counter(out, "lambda_amqp_refused_total", "Messages that were no valid invocations.", b->refused);
+	counter(out, "lambda_amqp_connection_losses_total", "Connections lost.", b->lost_connections);
+}
