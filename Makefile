@@ -86,7 +86,7 @@ $(O)/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
-$(O)/daemon/main.o: EXTRA = -DVERSION='"$(VERSION)"'
+$(O)/daemon/main.o $(PROGRAMS:%=$(O)/daemon/programs/%.o): EXTRA = -DVERSION='"$(VERSION)"'
 
 $(B)/liblambda.a: $(LIB_OBJ)
 	$(call say,AR)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lambda-runtime-api-daemon: the composition root. Builds the parts, runs the loop, takes the parts down again. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -22,6 +19,7 @@
 #include "edge/local_invoker.h"
 #include "edge/runtime_api.h"
 #include "edge/self_copy.h"
+#include "edge/startup.h"
 #include "edge/supervisor.h"
 #include "io/child.h"
 #include "io/guard.h"
@@ -163,28 +161,6 @@ static void on_space(void *ctx)
 	supervisor_resume_output(d->supervisor);
 }
 
-/* 10,000 waiting callers need as many descriptors; runtimes get their own limit back (io/child.c). */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-			log_warn("the limit of open descriptors could not be raised errno=%d", errno);
-		}
-	}
-}
-
-static int check_ready_fd(const struct config *cfg, struct err *err)
-{
-	if (cfg->ready_fd != 0 && fcntl((int)cfg->ready_fd, F_GETFD) < 0) {
-		return err_set(err, 2, "READY_FD=%llu: not allowed; expected an open descriptor",
-			       (unsigned long long)cfg->ready_fd);
-	}
-	return 0;
-}
-
 static void tell_ready(const struct daemon *d)
 {
 	struct buf line = BUF_INIT;
@@ -193,14 +169,7 @@ static void tell_ready(const struct daemon *d)
 	buf_printf(&line, strchr(host, ':') != NULL ? "invoke=[%s]:%u runtime=%s\n" : "invoke=%s:%u runtime=%s\n",
 		   host, invoke_api_port(d->invoke_api), supervisor_runtime_address(d->supervisor));
 	log_info("listening %.*s", (int)line.len - 1, line.data);
-	if (d->cfg.ready_fd != 0) {
-		int fd = (int)d->cfg.ready_fd;
-
-		if (write(fd, line.data, line.len) != (ssize_t)line.len) {
-			log_warn("READY_FD could not be written errno=%d", errno);
-		}
-		close(fd);
-	}
+	startup_tell_ready(&d->cfg, line.data, line.len);
 	buf_fini(&line);
 }
 
@@ -281,7 +250,7 @@ static int serve(struct daemon *d, struct err *err)
 		return -1;
 	}
 	config_warn_unserved(environ);
-	raise_descriptor_limit();
+	startup_raise_descriptor_limit();
 	d->guard = guard_start();
 	if (build(d, err) != 0) {
 		return -1;
@@ -308,7 +277,7 @@ static void print_help(void)
 	       "  --enable-init-caching                            (accepted, without effect)\n"
 	       "  --help, --version                                (before the command)\n\n"
 	       "Environment:\n");
-	config_print_help(stdout);
+	config_print_help(stdout, false);
 }
 
 static int act(struct daemon *d, struct err *err)
@@ -325,7 +294,7 @@ static int act(struct daemon *d, struct err *err)
 	case CONFIG_RUN:
 		break;
 	}
-	if (check_ready_fd(&d->cfg, err) != 0) {
+	if (startup_check_ready_fd(&d->cfg, err) != 0) {
 		return -1;
 	}
 	return serve(d, err);

@@ -54,7 +54,6 @@ struct delivery {
 	struct amqp_tag tag;
 	struct amqp_message msg; /* without its body */
 	uint64_t body_hash;
-	bool answered; /* an Event with a reply_to got its reply ahead */
 };
 
 /* --- poison: messages that end the runtime --- */
@@ -134,9 +133,9 @@ static void answer(struct amqp_bridge *b, struct amqp_mail *reply, struct amqp_t
 	}
 }
 
-static bool wants_reply(const struct amqp_message *m)
+static bool wants_reply(const struct amqp_message *m, const struct event *ev)
 {
-	return m->reply_to != NULL;
+	return m->reply_to != NULL && (ev == NULL || ev->type != INVOKE_EVENT);
 }
 
 static void requeue(struct delivery *d)
@@ -178,7 +177,7 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 			 inv->event->id, crashes);
 		forget_crashes(d);
 	}
-	if (wants_reply(&d->msg) && !d->answered) {
+	if (wants_reply(&d->msg, inv->event)) {
 		reply = amqp_rpc_reply(b->deps.cfg, &d->msg, inv->event, out);
 	}
 	answer(b, reply, d->tag);
@@ -194,24 +193,15 @@ static void refuse(struct amqp_bridge *b, struct amqp_mail *m, const struct invo
 {
 	b->refused++;
 	log_warn("AMQP message refused type=%s reason=\"%s\"", e->type, e->text);
-	answer(b, wants_reply(&m->msg) ? amqp_rpc_error(&m->msg, e) : NULL, m->tag);
+	answer(b, wants_reply(&m->msg, NULL) ? amqp_rpc_error(&m->msg, e) : NULL, m->tag);
 }
 
-/* A reply that has nothing to wait for. tag: none if the delivery is answered later. */
-static void answer_ahead(struct amqp_bridge *b, const struct amqp_message *m, const struct event *ev,
-			 struct amqp_tag tag)
+static void answer_dry_run(struct amqp_bridge *b, const struct amqp_mail *m, const struct event *ev)
 {
-	struct blob *nothing = blob_static("");
-	struct outcome out = { .kind = OUTCOME_RESPONSE, .body = nothing };
-	struct amqp_mail *reply = wants_reply(m) ? amqp_rpc_reply(b->deps.cfg, m, ev, &out) : NULL;
+	struct outcome out = { .kind = OUTCOME_RESPONSE, .body = blob_static("") };
 
-	blob_unref(nothing);
-	if (tag.tag != 0) {
-		answer(b, reply, tag);
-	} else if (reply != NULL) {
-		b->replied++;
-		amqp_publish(b->publisher, reply);
-	}
+	answer(b, wants_reply(&m->msg, ev) ? amqp_rpc_reply(b->deps.cfg, &m->msg, ev, &out) : NULL, m->tag);
+	blob_unref(out.body);
 }
 
 /* A daemon that is killed by what the function does leaves no crash count, but a quorum queue counts. */
@@ -231,7 +221,7 @@ static void give_up(struct amqp_bridge *b, struct amqp_mail *m, struct event *ev
 	log_warn("AMQP message is answered with the error: it was delivered too often requestId=%s deliveries=%lld",
 		 ev->id, (long long)m->msg.delivery_count);
 	out.body = fault_body(&f, ev->id);
-	if (wants_reply(&m->msg)) {
+	if (wants_reply(&m->msg, ev)) {
 		reply = amqp_rpc_reply(b->deps.cfg, &m->msg, ev, &out);
 	}
 	blob_unref(out.body);
@@ -249,10 +239,6 @@ static void run(struct amqp_bridge *b, struct amqp_mail *m, struct event *ev)
 	memset(&m->msg, 0, sizeof(m->msg));
 	if (d->msg.message_id == NULL && d->msg.correlation_len == 0) {
 		d->body_hash = hash(ev->body);
-	}
-	if (ev->type == INVOKE_EVENT) {
-		d->answered = true;
-		answer_ahead(b, &d->msg, ev, (struct amqp_tag){ 0, 0 });
 	}
 	list_push_back(&b->deliveries, &d->link);
 	b->running++;
@@ -273,13 +259,23 @@ static void on_delivery(struct amqp_bridge *b, struct amqp_mail *m)
 	if (ev == NULL) {
 		refuse(b, m, &e);
 	} else if (ev->type == INVOKE_DRY_RUN) {
-		answer_ahead(b, &m->msg, ev, m->tag);
+		answer_dry_run(b, m, ev);
 		event_unref(ev);
 	} else if (was_tried_too_often(b, m)) {
 		give_up(b, m, ev);
 	} else {
 		run(b, m, ev);
 	}
+}
+
+/* The broker closes the channel on a reply, again and again: over its size limit, say. The caller is told what it can be. */
+static void on_refused(struct amqp_bridge *b, struct amqp_mail *m)
+{
+	struct invoke_error e;
+
+	invoke_error_set(&e, 502, "ServiceException", true, "The message broker refused the reply: %.300s", m->text);
+	m->msg.reply_to = xstrdup(m->routing_key);
+	answer(b, amqp_rpc_error(&m->msg, &e), m->tag);
 }
 
 /* --- what the threads say --- */
@@ -325,6 +321,9 @@ static void on_mail(struct amqp_bridge *b, struct amqp_mail *m)
 		break;
 	case AMQP_CANCELLED:
 		on_cancelled(b);
+		break;
+	case AMQP_REFUSED:
+		on_refused(b, m);
 		break;
 	case AMQP_FAILED:
 		b->deps.failed(b->deps.ctx, m->text);

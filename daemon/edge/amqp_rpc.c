@@ -71,12 +71,8 @@ struct amqp_mail *amqp_rpc_reply(const struct config *cfg, const struct amqp_mes
 {
 	bool failed = outcome_is_function_error(out->kind);
 	struct amqp_mail *r = reply_to(m, failed ? "error" : "response");
-	const char *content_type = out->content_type;
 
-	if (!failed && m->content_type != NULL) {
-		content_type = m->content_type;
-	}
-	r->msg.content_type = xstrdup(content_type != NULL ? content_type : "application/json");
+	r->msg.content_type = xstrdup(out->content_type != NULL ? out->content_type : "application/json");
 	r->msg.body = blob_ref(out->body);
 	amqp_message_add_header(&r->msg, "X-Amz-Function-Error", failed ? "Unhandled" : NULL);
 	amqp_message_add_header(&r->msg, "X-Amz-Executed-Version", cfg->version);

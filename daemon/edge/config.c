@@ -183,10 +183,12 @@ static void set_text(char **slot, const char *value)
 }
 
 /* Children may run as the same user, who may read /proc/<pid>/environ: the value goes from there, too. */
-static void take_secret(char **slot, const char *value)
+static void take_secret(char **slot, const struct option *o, const char *value)
 {
 	set_text(slot, value);
-	explicit_bzero((char *)(uintptr_t)value, strlen(value));
+	if (value == getenv(o->name)) {
+		explicit_bzero((char *)(uintptr_t)value, strlen(value));
+	}
 }
 
 static bool parse(struct config *cfg, const struct option *o, const char *value)
@@ -199,7 +201,7 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 		set_text(slot, value);
 		return true;
 	case SECRET:
-		take_secret(slot, value);
+		take_secret(slot, o, value);
 		return true;
 	case NAME:
 		set_text(slot, value);
@@ -284,14 +286,55 @@ static int bad_value(const struct option *o, const char *value, struct err *err)
 	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", o->name, value, allowed);
 }
 
+/* What lambda-server takes of the table. */
+static const struct gateway_option {
+	const char *name;
+	const char *fallback; /* NULL: that of the table */
+} gateway_options[] = {
+	{ "INVOKE_API_HOST", NULL },
+	{ "PORT", NULL },
+	{ "AWS_LAMBDA_FUNCTION_TIMEOUT", "1800" },
+	{ "AWS_REGION", NULL },
+	{ "AWS_DEFAULT_REGION", NULL },
+	{ "AWS_ACCOUNT_ID", NULL },
+	{ "AWS_LAMBDA_FUNCTION_VERSION", NULL },
+	{ "MAX_PENDING", NULL },
+	{ "CORS_ALLOW_ORIGIN", NULL },
+	{ "AMQP_URI", "amqp://localhost:5672?connection_attempts=20&retry_delay=10" },
+	{ "AMQP_USERNAME", NULL },
+	{ "AMQP_PASSWORD", NULL },
+	{ "AMQP_QUEUE_DURABLE", NULL },
+	{ "LOG_LEVEL", NULL },
+	{ "AWS_LAMBDA_LOG_FORMAT", NULL },
+	{ "USE_STRUCTURED_LOGGING", NULL },
+	{ "READY_FD", NULL },
+};
+
+/* false: the program has no such option. */
+static bool option_fallback(bool gateway, const struct option *o, const char **fallback)
+{
+	*fallback = o->fallback;
+	for (size_t i = 0; gateway && i < countof(gateway_options); i++) {
+		if (strcmp(gateway_options[i].name, o->name) == 0) {
+			*fallback = gateway_options[i].fallback != NULL ? gateway_options[i].fallback : o->fallback;
+			return true;
+		}
+	}
+	return !gateway;
+}
+
 static int load_environment(struct config *cfg, struct err *err)
 {
 	for (size_t i = 0; i < countof(options); i++) {
 		const struct option *o = &options[i];
 		const char *value = getenv(o->name);
+		const char *fallback;
 
+		if (!option_fallback(cfg->gateway, o, &fallback)) {
+			continue;
+		}
 		if (o->kind == PRESENT ? value == NULL : value == NULL || *value == '\0') {
-			value = o->fallback;
+			value = fallback;
 		}
 		if (o->offset == AT(region) && cfg->region != NULL) {
 			continue;
@@ -334,9 +377,8 @@ static void derive_name(struct config *cfg)
 	cfg->function_name = name;
 }
 
-int config_load(struct config *cfg, int argc, char **argv, struct err *err)
+static int load(struct config *cfg, int argc, char **argv, struct err *err)
 {
-	memset(cfg, 0, sizeof(*cfg));
 	if (load_environment(cfg, err) != 0 || command_parse(cfg, argc, argv, err) != 0) {
 		return -1;
 	}
@@ -344,6 +386,15 @@ int config_load(struct config *cfg, int argc, char **argv, struct err *err)
 		cfg->region = xstrdup("us-east-1");
 	}
 	cfg->json = cfg->log_json || cfg->structured;
+	return 0;
+}
+
+int config_load(struct config *cfg, int argc, char **argv, struct err *err)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	if (load(cfg, argc, argv, err) != 0) {
+		return -1;
+	}
 	if (cfg->action != CONFIG_RUN) {
 		return 0;
 	}
@@ -351,6 +402,19 @@ int config_load(struct config *cfg, int argc, char **argv, struct err *err)
 		return -1;
 	}
 	derive_name(cfg);
+	return 0;
+}
+
+int config_load_gateway(struct config *cfg, int argc, char **argv, struct err *err)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->gateway = true;
+	if (load(cfg, argc, argv, err) != 0) {
+		return -1;
+	}
+	if (cfg->command[0] != NULL) {
+		return err_set(err, 2, "%.200s: no arguments but flags are expected", cfg->command[0]);
+	}
 	return 0;
 }
 
@@ -373,12 +437,15 @@ void config_fini(struct config *cfg)
 	cfg->command = NULL;
 }
 
-void config_print_help(FILE *out)
+void config_print_help(FILE *out, bool gateway)
 {
 	for (size_t i = 0; i < countof(options); i++) {
 		const struct option *o = &options[i];
+		const char *fallback;
 
-		fprintf(out, "  %s\n      %s%s%s%s\n", o->name, o->help, o->fallback != NULL ? " (default " : "",
-			o->fallback != NULL ? o->fallback : "", o->fallback != NULL ? ")" : "");
+		if (option_fallback(gateway, o, &fallback)) {
+			fprintf(out, "  %s\n      %s%s%s%s\n", o->name, o->help, fallback != NULL ? " (default " : "",
+				fallback != NULL ? fallback : "", fallback != NULL ? ")" : "");
+		}
 	}
 }

@@ -76,6 +76,8 @@ struct config {
 
 /* 0, or -1 with the reason. cfg is zeroed first and can be finished in either case. */
 int config_load(struct config *cfg, int argc, char **argv, struct err *err) MUST_CHECK;
+/* The same for lambda-server, which has no function of its own. */
+int config_load_gateway(struct config *cfg, int argc, char **argv, struct err *err) MUST_CHECK;
 void config_fini(struct config *cfg);
 
 /* Is this variable the daemon's own and not Lambda's, so that no child may see it? name_len: up to the '='. */
@@ -85,6 +87,6 @@ bool config_is_private(const char *name, size_t name_len);
 void config_warn_unserved(char *const *environment);
 
 /* The table as text: name, default, meaning; for --help. */
-void config_print_help(FILE *out);
+void config_print_help(FILE *out, bool gateway);
 
 #endif

@@ -74,6 +74,7 @@ unsigned crash_count_add(struct crash_count *c, const char *key, size_t len)
 		e = xcalloc(1, sizeof(*e));
 		e->key = xmemdup(key, len);
 		e->len = len;
+		list_init(&e->link);
 		c->size++;
 	}
 	list_unlink(&e->link);

@@ -65,8 +65,9 @@ enum amqp_kind {
 	AMQP_DOWN,	/* connection lost, being made anew */
 	AMQP_DELIVERY,	/* tag, redelivered, msg */
 	AMQP_CANCELLED, /* consumer: after amqp_consumer_cancel no more deliveries follow */
-	AMQP_CONFIRMED, /* publisher: the message with this cookie is the broker's; only if notify was asked for */
-	AMQP_RETURNED,	/* publisher: it was mandatory, and there is no such queue */
+	AMQP_CONFIRMED, /* publisher: msg (its body is gone) is the broker's; only if notify was asked for */
+	AMQP_RETURNED,	/* publisher: msg was mandatory, and there is no such queue; known by correlation_id */
+	AMQP_REFUSED,	/* publisher: the broker closes the channel on msg (its body is gone); text, tag */
 	AMQP_BLOCKED,	/* publisher: the broker takes nothing for now */
 	AMQP_UNBLOCKED,
 	AMQP_FAILED, /* text; attempts at the start are used up */
@@ -88,12 +89,12 @@ struct amqp_mail {
 	bool mandatory;
 	bool notify;
 	struct amqp_tag tag;
-	uint64_t cookie;
 	char *routing_key;
-	char *text; /* DOWN, FAILED, BLOCKED: the reason, no secret in it */
+	char *text; /* DOWN, FAILED, REFUSED, BLOCKED: the reason, no secret in it */
 	struct amqp_message msg;
 	/* private */
 	uint64_t seq;
+	unsigned tries;
 	bool was_returned;
 	struct mailbox *ack_to;
 };
@@ -136,7 +137,7 @@ struct amqp_publisher_opts {
 };
 
 struct amqp_publisher *amqp_publisher_new(const struct amqp_publisher_opts *opts) MUST_CHECK;
-/* m (routing_key, msg, mandatory, notify, cookie) is moved. Messages wait for a connection; what was not confirmed when one
+/* m (routing_key, msg, mandatory, notify) is moved. Messages wait for a connection; what was not confirmed when one
  * is lost is published again. */
 void amqp_publish(struct amqp_publisher *p, struct amqp_mail *m);
 /* The same, and when the broker has confirmed it, tag is acknowledged to c, straight from thread to thread. */

@@ -177,8 +177,9 @@ static int on_flush(struct amqp_worker *w, struct err *err)
 	return 0;
 }
 
-static void on_lost(struct amqp_worker *w)
+static void on_lost(struct amqp_worker *w, const char *why)
 {
+	(void)why;
 	tell_cancelled(of(w));
 }
 

@@ -3,15 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blob.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "io/amqp.h"
 #include "io/amqp_content.h"
 #include "io/amqp_worker.h"
 
 /* Confirmations are read in between, so that they do not pile up. */
 static const unsigned batch = 64;
+static const unsigned tries_max = 3;
 
 struct amqp_publisher {
 	struct amqp_worker w;
@@ -50,11 +53,13 @@ static int on_opened(struct amqp_worker *w, struct err *err)
 static void settle(struct amqp_publisher *p, struct amqp_mail *m)
 {
 	list_unlink(&m->mail.link);
-	amqp_message_fini(&m->msg);
 	if (m->ack_to != NULL) {
+		amqp_message_fini(&m->msg);
 		m->kind = AMQP_ACK;
 		mailbox_send(m->ack_to, &m->mail);
-	} else if (m->notify) {
+	} else if (m->notify || m->was_returned) {
+		blob_unref(m->msg.body);
+		m->msg.body = NULL;
 		m->kind = m->was_returned ? AMQP_RETURNED : AMQP_CONFIRMED;
 		m->publisher = true;
 		mailbox_send(p->w.outbox, &m->mail);
@@ -142,6 +147,16 @@ static int on_mail(struct amqp_worker *w, struct amqp_mail *m, struct err *err)
 	return 0;
 }
 
+static bool must_wait(const struct amqp_publisher *p, const struct amqp_mail *m)
+{
+	const struct list *last = p->unconfirmed.prev;
+
+	if (list_empty(&p->unconfirmed)) {
+		return false;
+	}
+	return m->tries > 0 || container_of((struct list *)(uintptr_t)last, struct amqp_mail, mail.link)->tries > 1;
+}
+
 static int on_flush(struct amqp_worker *w, struct err *err)
 {
 	struct amqp_publisher *p = of(w);
@@ -150,9 +165,14 @@ static int on_flush(struct amqp_worker *w, struct err *err)
 		struct amqp_mail *m = mail_of(p->waiting.next);
 		int status;
 
+		/* One that went down with a connection is published alone, so that it is known who is to blame. */
+		if (must_wait(p, m)) {
+			return 0;
+		}
 		if (n == batch) {
 			return 1;
 		}
+		m->tries++;
 		status = amqp_content_publish(&w->conn, m);
 		if (amqp_conn_status(status, "publish", err) != 0) {
 			return -1;
@@ -164,11 +184,30 @@ static int on_flush(struct amqp_worker *w, struct err *err)
 	return 0;
 }
 
-static void on_lost(struct amqp_worker *w)
+/* Published alone several times, and each time the connection went: it is the message. */
+static void refuse_culprit(struct amqp_publisher *p, const char *why)
+{
+	struct amqp_mail *m = list_empty(&p->unconfirmed) ? NULL : mail_of(p->unconfirmed.next);
+
+	if (m == NULL || m->tries < tries_max || !text_starts(why, "channel closed")) {
+		return;
+	}
+	log_error("AMQP the broker refuses a message, giving up on it queue=%s reason=\"%s\"", m->routing_key, why);
+	list_unlink(&m->mail.link);
+	blob_unref(m->msg.body);
+	m->msg.body = NULL;
+	m->kind = AMQP_REFUSED;
+	m->publisher = true;
+	m->text = xstrdup(why);
+	mailbox_send(p->w.outbox, &m->mail);
+}
+
+static void on_lost(struct amqp_worker *w, const char *why)
 {
 	struct amqp_publisher *p = of(w);
 
 	p->blocked = false;
+	refuse_culprit(p, why);
 	/* In their order, before what has not been published yet. */
 	while (!list_empty(&p->unconfirmed)) {
 		struct amqp_mail *m = mail_of(p->unconfirmed.prev);

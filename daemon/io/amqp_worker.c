@@ -17,6 +17,7 @@
 static const int64_t eager_us = (int64_t)60 * 1000000;
 static const int64_t eager_wait_us = 100 * 1000;
 static const int64_t complain_every_us = 10 * 1000000;
+static const int64_t short_life_us = 1000000;
 /* A thread that has said that it ended has this long to return. */
 static const int64_t join_wait_ms = 500;
 
@@ -62,12 +63,16 @@ static void lose(struct amqp_worker *w, const char *why)
 	w->up = false;
 	w->down_since_us = clock_mono_us();
 	w->complained_us = w->down_since_us;
-	w->failures = 0;
+	/* At once, unless this happens all the time: then something is wrong that a new connection does not mend. */
+	w->failures = w->down_since_us - w->up_since_us < short_life_us ? w->failures + 1 : 0;
 	w->next_try_us = w->down_since_us;
+	if (w->failures > 1) {
+		plan_retry(w, w->down_since_us);
+	}
 	if (!w->stopping || !w->ops->done(w)) {
 		log_warn("AMQP connection lost, reconnecting role=%s reason=\"%s\"", role(w), why);
 	}
-	w->ops->lost(w);
+	w->ops->lost(w, why);
 	amqp_worker_tell(w, AMQP_DOWN, why);
 }
 
@@ -106,6 +111,7 @@ static int try_connect(struct amqp_worker *w)
 	}
 	w->up = true;
 	w->ever_up = true;
+	w->up_since_us = clock_mono_us();
 	return 0;
 }
 

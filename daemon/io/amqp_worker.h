@@ -25,8 +25,8 @@ struct amqp_worker_ops {
 	int (*mail)(struct amqp_worker *w, struct amqp_mail *m, struct err *err);
 	/* After the events that were there. 1: call again after the next ones, 0: nothing left, -1: it is useless. */
 	int (*flush)(struct amqp_worker *w, struct err *err);
-	void (*lost)(struct amqp_worker *w); /* the connection has gone */
-	bool (*done)(const struct amqp_worker *w); /* after stop: nothing left to do */
+	void (*lost)(struct amqp_worker *w, const char *why); /* the connection has gone */
+	bool (*done)(const struct amqp_worker *w);	      /* after stop: nothing left to do */
 };
 
 struct amqp_worker {
@@ -47,6 +47,7 @@ struct amqp_worker {
 	unsigned seed;
 	int64_t next_try_us;
 	int64_t down_since_us;
+	int64_t up_since_us;
 	int64_t complained_us;
 };
 

@@ -164,7 +164,7 @@ static struct world *world_new(unsigned max, size_t pending)
 	return w;
 }
 
-static void submit(struct world *w, char name)
+static void submit(struct world *w, char name, bool no_return)
 {
 	struct caller *c = &w->callers[name - 'a'];
 	struct event *ev = event_new();
@@ -174,6 +174,8 @@ static void submit(struct world *w, char name)
 	c->world = w;
 	c->name = name;
 	invocation_init(&c->inv, &caller_ops, ev);
+	c->inv.no_return = no_return;
+	c->inv.bounded = no_return;
 	dispatch_submit(w->d, &c->inv, w->now);
 }
 
@@ -229,7 +231,13 @@ static void step(struct world *w, const char *word)
 
 	switch (word[0]) {
 	case 's': /* sa: caller a submits */
-		submit(w, word[1]);
+		submit(w, word[1], false);
+		break;
+	case 'S': /* Sa: the same from a queue that does not take it back */
+		submit(w, word[1], true);
+		break;
+	case 'p': /* prestart */
+		dispatch_prestart(w->d, w->now);
 		break;
 	case 'c': /* ca: caller a hangs up */
 		dispatch_cancel(w->d, &w->callers[word[1] - 'a'].inv, w->now);
@@ -401,6 +409,21 @@ static const struct script scripts[] = {
 	  "start0 0<a b=shutdown a=success report+init stop0:shutdown drained", NULL },
 	{ "drain stops the idle and the starting", 2, 10, "sa n0 r0 n0 sb sc D k0 k1",
 	  "start0 0<a a=success report+init 0<b start1 c=shutdown stop1:shutdown b=exit report drained", NULL },
+	{ "drain runs what nobody takes back", 1, 10, "sa Sb sc n0 D r0 n0 r0 k0",
+	  "start0 0<a c=shutdown a=success report+init 0<b b=success report stop0:shutdown drained", NULL },
+	{ "drain runs what nobody takes back, and starts for it", 2, 10, "Sa D n0 r0 k0",
+	  "start0 0<a a=success report+init stop0:shutdown drained", NULL },
+	{ "drain runs what nobody takes back after a crash", 1, 10, "Sa Sb n0 D x0 n0 r0 k0",
+	  "start0 0<a a=exit report+init start0 0<b b=success report+init stop0:shutdown drained", NULL },
+	{ "drain stops the others when the last is handed out", 2, 10, "sa sb n0 n1 Sc D r0 n0 r1 r0 k1 k0",
+	  "start0 start1 0<a 1<b a=success report+init 0<c b=success report+init stop1:shutdown c=success report "
+	  "stop0:shutdown drained",
+	  NULL },
+	{ "what nobody takes back after the end", 1, 10, "D Sa", "drained a=shutdown", NULL },
+	{ "bounded transports are not throttled", 1, 1, "sa sb Sc sd", "start0 b=throttled d=throttled", NULL },
+	{ "prestart starts one", 2, 10, "p p n0 sa r0", "start0 0<a a=success report+init", NULL },
+	{ "prestart that fails is tried again for work", 1, 10, "p x0 sa n0 r0",
+	  "start0 start0 0<a a=success report+init", NULL },
 	{ "drain does not wait for one that has answered", 1, 10, "sa n0 r0 D n0 k0",
 	  "start0 0<a a=success report+init stop0:shutdown drained", NULL },
 	{ "drain and a running one that crashes", 1, 10, "sa n0 D x0", "start0 0<a a=exit report+init drained",
