@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import signal
+import uuid
 
 import pytest
 
@@ -64,3 +65,44 @@ def played(start):
 @pytest.fixture
 def gate():
     return Gate()
+
+
+# --- AMQP ---
+
+@pytest.fixture(scope="session")
+def broker():
+    """RabbitMQ for all tests that leave it running and in order."""
+    from rabbitmq import Broker
+
+    with Broker(tls=True) as running:
+        yield running
+
+
+@pytest.fixture
+def queue():
+    """A name that no other test uses: of the function, and so of its queue."""
+    return f"f-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def client(broker):
+    from amqp_client import Client
+
+    caller = Client(broker.uri())
+    yield caller
+    caller.close()
+
+
+@pytest.fixture
+def serve(start, broker, queue):
+    """serve(command, env=) -> a Daemon that consumes the test's queue."""
+
+    def factory(command=None, env=None, at=None, ready=True, **kwargs):
+        settings = {"AMQP_URI": (at or broker).uri(), "AWS_LAMBDA_FUNCTION_NAME": queue}
+        settings.update(env or {})
+        d = start(command, env=settings, **kwargs)
+        if ready:
+            d.err.wait(f"AMQP consuming queue={settings['AWS_LAMBDA_FUNCTION_NAME']}")
+        return d
+
+    return factory

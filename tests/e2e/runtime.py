@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 
 HOST, PORT = os.environ["AWS_LAMBDA_RUNTIME_API"].rsplit(":", 1)
 API = "/2018-06-01/runtime"
@@ -112,6 +113,8 @@ def handle(conn, event, body, rid):
             signal.pause()
     if do == "gate":
         gate(event["fifo"])
+    if do == "work":
+        time.sleep(event["seconds"])
     if do == "pid":
         return str(os.getpid()).encode()
     if do == "facts":
