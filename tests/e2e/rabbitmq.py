@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import urllib.parse
 from pathlib import Path
@@ -252,3 +253,37 @@ class Broker:
 
     def tls_uri(self, host="localhost", **query):
         return self.uri(host=host, port=self.tls_port, scheme="amqps", **query)
+
+
+class CutProxy:
+    """The network between the daemon and the broker (cut_proxy.py)."""
+
+    def __init__(self, port):
+        self.port = free_ports(1)[0]
+        program = Path(__file__).with_name("cut_proxy.py")
+        self.process = subprocess.Popen([sys.executable, str(program), str(self.port), str(port)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def _say(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ok\n"
+
+    def cut(self):
+        """Resets what is open, refuses what comes."""
+        self._say("cut")
+
+    def mend(self):
+        self._say("mend")
+
+    def swallow(self):
+        """From now on nothing comes through, and nothing says so."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
