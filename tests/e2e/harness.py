@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DAEMON = os.environ.get("DAEMON", str(ROOT / "bin" / "lambda-runtime-api-daemon"))
+SERVER = str(Path(DAEMON).with_name("lambda-server"))
 ECHO = os.environ.get("ECHO_RUNTIME", str(ROOT / "bin" / "echo-runtime"))
 RUNTIME = [sys.executable, "-S", "-E", str(Path(__file__).with_name("runtime.py"))]
 SANITIZED = os.environ.get("BUILD_MODE") in ("asan", "tsan")
@@ -94,7 +95,7 @@ class Daemon:
         if self.ready:
             words = dict(w.split("=", 1) for w in self.ready.decode().split())
             self.invoke_address = split_address(words["invoke"])
-            self.runtime_address = split_address(words["runtime"])
+            self.runtime_address = split_address(words["runtime"]) if "runtime" in words else None
 
     @property
     def pid(self):
