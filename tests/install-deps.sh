@@ -31,6 +31,18 @@ listed_packages() {
 	fi
 }
 
+# Where a service manager runs, or none that could be asked, the package starts a broker on all addresses. The tests start
+# their own.
+stop_installed_broker() {
+	if [ -d /run/systemd/system ]; then
+		$sudo systemctl disable -q --now rabbitmq-server.service epmd.socket epmd.service || true
+	elif [ -x /etc/init.d/rabbitmq-server ]; then
+		$sudo /etc/init.d/rabbitmq-server stop >/dev/null 2>&1 || true
+		# It keeps running while it has nodes.
+		$sudo epmd -kill >/dev/null 2>&1 || true
+	fi
+}
+
 case $level in
 build) ;;
 test) packages="$packages $test_packages $(wanted_tools) $(listed_packages)" ;;
@@ -75,6 +87,9 @@ if [ -n "$missing" ]; then
 		# shellcheck disable=SC2086
 		$sudo apt-get install -y --no-install-recommends $missing >/dev/null
 	}
+	case $missing in
+	*rabbitmq-server*) stop_installed_broker ;;
+	esac
 fi
 
 if [ "$level" = test ] || [ "$level" = conformance ]; then
