@@ -145,7 +145,7 @@ def table(*fields):
 #: Every field type that RabbitMQ takes.
 VALUES = [
     (b"t", b"\x01"), (b"b", b"\xff"), (b"B", b"\xff"), (b"s", b"\xff\xfe"), (b"u", b"\xff\xfe"), (b"I", b"\xff" * 4),
-    (b"i", b"\xff" * 4), (b"l", b"\xff" * 8), (b"f", struct.pack(">f", 1.5)), (b"d", struct.pack(">d", float("inf"))),
+    (b"i", b"\xff" * 4), (b"l", b"\xff" * 8), (b"f", struct.pack(">f", 1.5)), (b"d", struct.pack(">d", -1.5)),
     (b"D", b"\x02" + b"\xff" * 4), (b"S", long_string(b"text \x00 \xff")), (b"S", long_string(b"")), (b"S", long_string(b"x" * 60000)),
     (b"x", long_string(b"\x00\x01")), (b"T", struct.pack(">Q", 2**63)), (b"V", b""),
     (b"A", long_string(b"S" + long_string(b"a") + b"I\x00\x00\x00\x01" + b"A" + long_string(b"V"))),
@@ -181,13 +181,21 @@ def test_headers_that_are_read_are_read_only_as_text(serve, client, queue, name)
     assert d.metrics()["lambda_runtime_starts_total"] == 1
 
 
-def test_deeply_nested_headers(serve, client, queue):
-    serve([ECHO])
+@pytest.mark.parametrize("depth", [30, 99, 150, 5000])
+def test_nested_headers(serve, client, queue, depth):
+    """RabbitMQ takes any depth. What the daemon cannot read it gives up once, and goes on with the next."""
+    d = serve([ECHO], env={"AMQP_QUEUE_AUTO_DELETE": "false"})
     inner = table()
-    for _ in range(30):
+    for _ in range(depth):
         inner = table(field("t", b"F", inner))
     client.publish(queue, b"[1]", RawHeaders(field("t", b"F", inner), "1", client.queue))
-    assert client.reply("1").body == b"[1]"
+    if depth < 100:
+        assert client.reply("1").body == b"[1]"
+    else:
+        client.wait_depth(queue, lambda depth: depth is not None and depth[0] == 0)
+    assert client.call(queue, b"[2]").body == b"[2]"
+    assert sum("AMQP connection lost" in line for line in d.err.lines) <= 1
+    client.delete(queue)
 
 
 def test_the_same_header_twice(serve, client, queue):
