@@ -181,21 +181,16 @@ def test_headers_that_are_read_are_read_only_as_text(serve, client, queue, name)
     assert d.metrics()["lambda_runtime_starts_total"] == 1
 
 
-@pytest.mark.parametrize("depth", [30, 99, 150, 5000])
+@pytest.mark.parametrize("depth", [30, 1000, 15000])
 def test_nested_headers(serve, client, queue, depth):
-    """RabbitMQ takes any depth. What the daemon cannot read it gives up once, and goes on with the next."""
-    d = serve([ECHO], env={"AMQP_QUEUE_AUTO_DELETE": "false"})
+    """RabbitMQ takes any depth that fits into a frame."""
+    serve([ECHO])
     inner = table()
     for _ in range(depth):
         inner = table(field("t", b"F", inner))
     client.publish(queue, b"[1]", RawHeaders(field("t", b"F", inner), "1", client.queue))
-    if depth < 100:
-        assert client.reply("1").body == b"[1]"
-    else:
-        client.wait_depth(queue, lambda depth: depth is not None and depth[0] == 0)
+    assert client.reply("1").body == b"[1]"
     assert client.call(queue, b"[2]").body == b"[2]"
-    assert sum("AMQP connection lost" in line for line in d.err.lines) <= 1
-    client.delete(queue)
 
 
 def test_the_same_header_twice(serve, client, queue):
