@@ -241,6 +241,30 @@ def test_network_swallows_everything(serve, mortal, proxy, caller, queue, heartb
     one.delete(queue)
 
 
+def test_network_swallows_a_large_reply(serve, mortal, proxy, caller, queue):
+    """In the middle of a message, too, a dead connection is noticed, and the reply goes out over the next one."""
+    d = serve(IDLE, env={**DURABLE, "AMQP_URI": mortal.uri(port=proxy.port, heartbeat=1), "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
+                         "AWS_LAMBDA_INIT_TIMEOUT": "60"})
+    runtime = Runtime(d)
+    one = caller()
+    rid = one.send(queue, b"[1]", delivery_mode=2)
+    event = runtime.next()
+    proxy.swallow()
+    large = b"x" * 6000000
+    runtime.respond(event, large)
+    d.err.wait("AMQP connection lost", 2)
+    proxy.resume()
+    # The request may have been given out again meanwhile.
+    waiting = d.pool.submit(runtime.next)
+    one.wait(lambda: one.arrived or waiting.done())
+    if not one.arrived:
+        runtime.respond(waiting.result(), large)
+    assert one.reply(rid).body == large
+    d.signal(signal.SIGKILL)
+    d.wait()
+    one.delete(queue)
+
+
 def test_an_idle_connection_stays(serve, mortal, queue, caller):
     """Heartbeats are sent: the broker, which gives up after two missed ones, keeps us."""
     d = serve([ECHO], env={"AMQP_URI": mortal.uri(heartbeat=1)})
