@@ -108,6 +108,8 @@ class Broker:
             port=self.port, tls_port=self.tls_port, tls=self.tls)
         (self.directory / "rabbitmq.conf").write_text(text)
         (self.directory / "enabled_plugins").write_text("[].")
+        # A bare root may have no /etc/hosts.
+        (self.directory / "inetrc").write_text('{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n')
 
     def environment(self):
         d = self.directory
@@ -117,7 +119,8 @@ class Broker:
                    RABBITMQ_LOG_BASE=str(d / "log"), RABBITMQ_CONFIG_FILE=str(d / "rabbitmq"),
                    RABBITMQ_ENABLED_PLUGINS_FILE=str(d / "enabled_plugins"), RABBITMQ_PID_FILE=str(d / "pid"),
                    RABBITMQ_CONF_ENV_FILE="/dev/null", RABBITMQ_DIST_PORT=str(self.dist_port),
-                   ERL_EPMD_ADDRESS="127.0.0.1", ERL_EPMD_PORT=str(self.epmd_port),
+                   ERL_EPMD_ADDRESS="127.0.0.1", ERL_EPMD_PORT=str(self.epmd_port), ERL_INETRC=str(d / "inetrc"),
+                   ERL_CRASH_DUMP_BYTES="0",
                    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=f"+S 1:1 {loopback}", RABBITMQ_CTL_ERL_ARGS=loopback,
                    RABBITMQ_CTL_DIST_PORT_MIN=str(self.ctl_port), RABBITMQ_CTL_DIST_PORT_MAX=str(self.ctl_port))
         return env
@@ -125,15 +128,17 @@ class Broker:
     # --- life ---
 
     def start(self):
-        for attempt in range(5):
+        fresh = not any((self.directory / "mnesia").iterdir())
+        for _ in range(5):
             self._start_epmd()
             if self._start_once():
                 return self
-            # Somebody else took a port between the look and the start; later the ports may not change any more.
-            assert not any((self.directory / "mnesia").iterdir()) or attempt == 0, self.log()
+            # Somebody else may have taken a port since it was looked for. Later the ports may not change any more.
+            if not fresh or "eaddrinuse" not in self.log(1 << 20):
+                break
+            self._stop_epmd()
             shutil.rmtree(self.directory / "mnesia")
             (self.directory / "mnesia").mkdir()
-            self._stop_epmd()
             self._choose_ports()
         raise AssertionError("the broker did not start:\n" + self.log())
 
@@ -198,9 +203,9 @@ class Broker:
             self.notify = None
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def log(self):
+    def log(self, most=4000):
         path = self.directory / "log" / "console"
-        return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+        return path.read_text(errors="replace")[-most:] if path.exists() else ""
 
     def __enter__(self):
         return self.start()
