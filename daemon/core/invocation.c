@@ -96,3 +96,8 @@ void invocation_fini(struct invocation *inv)
 	event_unref(inv->event);
 	inv->event = NULL;
 }
+
+bool invocation_is_waiting(const struct invocation *inv)
+{
+	return inv->state == INV_QUEUED;
+}

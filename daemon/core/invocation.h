@@ -92,6 +92,7 @@ struct invocation {
 };
 
 void invocation_init(struct invocation *inv, const struct invocation_ops *ops, struct event *ev); /* ev is moved */
+bool invocation_is_waiting(const struct invocation *inv); /* submitted, and no runtime has it yet */
 void invocation_fini(struct invocation *inv); /* not while QUEUED or RUNNING */
 
 #endif

@@ -299,6 +299,24 @@ static void on_cancelled(struct amqp_bridge *b)
 	check_finished(b);
 }
 
+/* The broker gives them out anew. What runs already runs on: its reply still helps whoever waits. */
+static void drop_waiting(struct amqp_bridge *b)
+{
+	struct list *pos, *tmp;
+
+	if (b->deps.settings->auto_delete) {
+		return; /* the queue may have gone with the connection */
+	}
+	list_foreach_safe(&b->deliveries, pos, tmp) {
+		struct delivery *d = container_of(pos, struct delivery, link);
+
+		if (invocation_is_waiting(&d->inv)) {
+			dispatch_cancel(b->deps.dispatch, &d->inv, loop_now_us(b->deps.loop));
+			delivery_free(d);
+		}
+	}
+}
+
 static void on_up(struct amqp_bridge *b, bool publisher, bool up)
 {
 	if (publisher) {
@@ -307,6 +325,9 @@ static void on_up(struct amqp_bridge *b, bool publisher, bool up)
 		b->consumer_up = up;
 	}
 	b->lost_connections += !up;
+	if (!up && !publisher) {
+		drop_waiting(b);
+	}
 }
 
 static void on_mail(struct amqp_bridge *b, struct amqp_mail *m)

@@ -15,11 +15,11 @@
 #include "edge/event_fields.h"
 #include "io/amqp.h"
 
-/* Callers of the daemon that came before this one expect their correlation id as the request id. */
-static void take_id(struct event *ev, const struct amqp_message *m)
+/* A gateway has told its caller the id already. Correlation ids are no ids of invocations: nothing makes them unique. */
+static void take_id(struct event *ev, const char *id)
 {
-	if (m->correlation_len == UUID_LEN - 1 && text_is_uuid(m->correlation_id)) {
-		memcpy(ev->id, m->correlation_id, UUID_LEN);
+	if (id != NULL && text_is_uuid(id)) {
+		memcpy(ev->id, id, UUID_LEN);
 	}
 }
 
@@ -39,7 +39,7 @@ struct event *amqp_rpc_event(const struct config *cfg, struct amqp_message *m, s
 		event_unref(ev);
 		return NULL;
 	}
-	take_id(ev, m);
+	take_id(ev, amqp_message_header(m, "x-amzn-RequestId"));
 	event_set_trace(ev, amqp_message_header(m, "X-Amzn-Trace-Id"));
 	ev->arn = xasprintf("arn:%s:lambda:%s:%s:function:%s", function_partition(cfg->region), cfg->region,
 			    cfg->account_id, cfg->function_name);
@@ -72,7 +72,7 @@ struct amqp_mail *amqp_rpc_reply(const struct config *cfg, const struct amqp_mes
 	bool failed = outcome_is_function_error(out->kind);
 	struct amqp_mail *r = reply_to(m, failed ? "error" : "response");
 
-	r->msg.content_type = xstrdup(out->content_type != NULL ? out->content_type : "application/json");
+	r->msg.content_type = xstrdup(!failed && out->content_type != NULL ? out->content_type : "application/json");
 	r->msg.body = blob_ref(out->body);
 	amqp_message_add_header(&r->msg, "X-Amz-Function-Error", failed ? "Unhandled" : NULL);
 	amqp_message_add_header(&r->msg, "X-Amz-Executed-Version", cfg->version);

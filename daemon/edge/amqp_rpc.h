@@ -8,6 +8,7 @@
  *	X-Amz-Invocation-Type	RequestResponse, Event (nobody waits for the result) or DryRun
  *	X-Amz-Log-Type		None or Tail
  *	X-Amz-Tenant-Id
+ *	x-amzn-RequestId	a UUID: the id that a gateway has chosen
  * A reply has the request's correlation_id and delivery_mode and never any other property of it. Its type is
  * "response", or "error" with one of the headers
  *	X-Amz-Function-Error	"Unhandled": the function failed, the body is its error document

@@ -165,6 +165,7 @@ static struct amqp_mail *make_request(const struct queue_invoker *q, const struc
 		/* Nobody will wait for it any more then. */
 		m->msg.expiration = xasprintf("%lld", (long long)(q->deps.cfg->timeout_us / 1000));
 	}
+	amqp_message_add_header(&m->msg, "x-amzn-RequestId", ev->id);
 	amqp_message_add_header(&m->msg, "X-Amz-Invocation-Type", types[ev->type]);
 	amqp_message_add_header(&m->msg, "X-Amz-Log-Type", ev->want_tail ? "Tail" : NULL);
 	amqp_message_add_header(&m->msg, "X-Amzn-Trace-Id", ev->trace_id);
