@@ -155,6 +155,10 @@ static int wait_ms(const struct amqp_worker *w)
 {
 	int64_t wait;
 
+	if (w->up && amqp_conn_has_input(&w->conn)) {
+		/* Deliveries that came in one piece with the answer to basic.consume: the socket says nothing of them. */
+		return 0;
+	}
 	if (w->up) {
 		/* The library sends a heartbeat after half of the interval, when it is asked. */
 		return w->uri->heartbeat_s > 0 ? (int)w->uri->heartbeat_s * 500 : -1;

@@ -220,6 +220,15 @@ def test_waiting_costs_no_function_its_time(serve, client, queue):
     assert time.monotonic() - began >= 4.5
 
 
+def test_what_was_there_before_the_daemon_is_worked_on_at_once(serve, broker, client, queue):
+    """It comes in one piece with the broker's answer to basic.consume, and after that the socket is silent."""
+    client.declare(queue, auto_delete=True)
+    client.send_many(queue, [b"1", b"2", b"3"])
+    client.wait_depth(queue, lambda depth: depth[0] == 3)
+    serve([ECHO], env={"AMQP_URI": broker.uri(heartbeat=0), "AMQP_PREFETCH": "3"})
+    assert [m.body for m in client.take(3)] == [b"1", b"2", b"3"]
+
+
 def test_first_runtime_is_started_before_the_first_message(serve):
     d = serve()
     d.err.wait("runtime started")
