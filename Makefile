@@ -109,6 +109,11 @@ $(B)/bench/%: $(O)/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread -lm
 
+$(B)/bench/amqp_%: $(O)/tests/bench/amqp_%.o
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lrabbitmq
+
 $(B)/unit/%: $(O)/tests/unit/%.o $(B)/liblambda.a
 	$(call say,LD)
 	@mkdir -p $(@D)
@@ -173,7 +178,8 @@ conformance: deps-test all ## all official runtime clients and SDKs
 
 bench: all bench-programs ## measure beside the floor program; table and build/bench.json
 	@$(PYTHON) tests/bench/bench.py --daemon $(B)/lambda-runtime-api-daemon --echo $(B)/echo-runtime \
-		--floor $(B)/bench/floor --load $(B)/bench/load --json build/bench.json $(BENCH_ARGS)
+		--floor $(B)/bench/floor --load $(B)/bench/load --amqp-floor $(B)/bench/amqp_floor \
+		--amqp-load $(B)/bench/amqp_load --json build/bench.json $(BENCH_ARGS)
 
 static: ## static executables (not there yet)
 	@echo "make static: not there yet"; exit 1

@@ -4,8 +4,11 @@
 
 Both are measured in the same run, in turns, so that what else the machine does falls on both; a ratio is the median
 of the rounds' own ratios. A table goes to stdout, every single value to the file of --json.
+
+The AMQP rows have a floor of their own, an echo on the same broker, which is started here.
 """
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -21,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 LIMIT = 60  # seconds: a measurement that takes longer has failed
 REQUEST = (b"POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\n"
            b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
@@ -43,6 +47,34 @@ class Scenario:
             return ["--hold", str(max(100, self.count // divisor)), "--tolerance", "100000"]
         return [*self.options, "--count", str(max(50, self.count // divisor))]
 
+    def program(self, args, name):
+        return getattr(args, name)
+
+    def warm_up(self, divisor):
+        return ["--callers", str(self.runtimes), "--count", str(max(50, 1000 // divisor))]
+
+    def load(self, args, options, server):
+        return [args.load, "--timeout", str(LIMIT), *options, server.address]
+
+
+class AmqpScenario(Scenario):
+    """The same over a broker: a queue of its own for each measurement, floor and load generator that speak AMQP."""
+
+    queues = itertools.count()
+
+    def use(self, broker):
+        self.uri, self.queue = broker.uri(), f"bench-{next(self.queues)}"
+        self.env = {"AMQP_URI": self.uri, "AWS_LAMBDA_FUNCTION_NAME": self.queue}
+
+    def program(self, args, name):
+        return getattr(args, "amqp_floor" if name == "floor" else name)
+
+    def warm_up(self, divisor):
+        return ["--in-flight", str(self.runtimes), "--count", str(max(50, 1000 // divisor))]
+
+    def load(self, args, options, server):
+        return [args.amqp_load, "--timeout", str(LIMIT), "--queue", self.queue, *options, self.uri]
+
 
 def waiting_callers():
     """As many callers as a process may hold open here: 10,000 where the limit allows it."""
@@ -59,6 +91,11 @@ SCENARIOS = [
     Scenario("body64k", "4 callers, 1 runtime, 64 KiB", 1, ["--callers", "4", "--body", "65536"], 6000),
     Scenario("body1m", "4 callers, 1 runtime, 1 MiB", 1, ["--callers", "4", "--body", "1048576"], 600),
     Scenario("waiting", "up to 10,000 callers waiting at once", 1, ["--hold"], waiting_callers()),
+]
+AMQP_SCENARIOS = [
+    AmqpScenario(f"amqp{in_flight}x{runtimes}", f"AMQP, {in_flight} in flight, {runtimes} runtime{'s'[:runtimes - 1]}",
+                 runtimes, ["--in-flight", str(in_flight)], 4000 if in_flight == 1 else 15000)
+    for in_flight in (1, 64) for runtimes in (1, 4)
 ]
 METRICS = [("rate", "1/s"), ("p50", "us"), ("p99", "us"), ("cpu", "us/inv"), ("peak", "kB")]
 START_METRICS = [("listening", "us"), ("first_answer", "us"), ("resident", "kB"), ("proportional", "kB")]
@@ -165,8 +202,7 @@ class Server:
 class Bench:
     def __init__(self, args):
         self.args = args
-        self.programs = {} if args.floor_only else {"daemon": args.daemon}
-        self.programs["floor"] = args.floor
+        self.names = ["floor"] if args.floor_only else ["daemon", "floor"]
         self.divisor = 20 if args.quick else 1
         self.values = {}  # scenario -> program -> metric -> one value a round
 
@@ -175,15 +211,15 @@ class Bench:
         for metric, value in values.items():
             kept.setdefault(metric, []).append(round(value, 1))
 
-    def load(self, server, options):
-        command = [self.args.load, "--timeout", str(LIMIT), *options, server.address]
+    def load(self, scenario, server, options):
+        command = scenario.load(self.args, options, server)
         done = subprocess.run(command, capture_output=True, text=True, timeout=2 * LIMIT, check=False)
         if done.returncode != 0:
             server.fail(f"under {' '.join(command)}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
     def start_once(self, name):
-        with Server(self.programs[name], self.args.echo) as server:
+        with Server(getattr(self.args, name), self.args.echo) as server:
             pid = server.process.pid
             values = {"listening": server.listening_us, "first_answer": server.first_answer_us()}
             values["resident"] = status_kb(pid, "VmRSS")
@@ -195,27 +231,45 @@ class Bench:
         self.keep("start", name, {metric: statistics.median(r[metric] for r in runs) for metric in runs[0]})
 
     def measure(self, scenario, name):
-        with Server(self.programs[name], self.args.echo, scenario.runtimes, scenario.env) as server:
+        program = scenario.program(self.args, name)
+        with Server(program, self.args.echo, scenario.runtimes, scenario.env) as server:
             pid = server.process.pid
-            self.load(server, ["--callers", str(scenario.runtimes), "--count", str(max(50, 1000 // self.divisor))])
+            self.load(scenario, server, scenario.warm_up(self.divisor))
             before = cpu_us(pid)
-            result = self.load(server, scenario.arguments(self.divisor))
+            result = self.load(scenario, server, scenario.arguments(self.divisor))
             values = {metric: result[metric] for metric in ("rate", "p50", "p99")}
             values["cpu"] = (cpu_us(pid) - before) / result["count"]
             values["peak"] = status_kb(pid, "VmHWM")
         self.keep(scenario.key, name, values)
 
-    def run(self):
+    def rounds(self, what):
+        """The programs in the order in which they take their turns, once for each round."""
         for number in range(self.args.rounds):
-            names = list(self.programs)
-            if number % 2:
-                names.reverse()
-            print(f"round {number + 1} of {self.args.rounds}", file=sys.stderr)
+            print(f"{what}, round {number + 1} of {self.args.rounds}", file=sys.stderr)
+            yield self.names[::-1] if number % 2 else self.names
+
+    def run(self):
+        for names in self.rounds("HTTP"):
             for name in names:
                 self.start(name)
             for scenario in SCENARIOS:
                 for name in names:
                     self.measure(scenario, name)
+        if RABBITMQ.exists():
+            self.run_amqp()
+        else:
+            print("bench: no AMQP rows: rabbitmq-server is not installed (tests/install-deps.sh test)", file=sys.stderr)
+
+    def run_amqp(self):
+        sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+        from rabbitmq import Broker
+
+        with Broker() as broker:
+            for names in self.rounds("AMQP"):
+                for scenario in AMQP_SCENARIOS:
+                    for name in names:
+                        scenario.use(broker)
+                        self.measure(scenario, name)
 
     def ratios(self, scenario, metric):
         of = self.values[scenario]
@@ -225,7 +279,8 @@ class Bench:
 
     def rows(self):
         start = ("start", "start, 1 answer, idle", START_METRICS)
-        for key, title, metrics in [start, *((s.key, s.title, METRICS) for s in SCENARIOS)]:
+        measured = [s for s in SCENARIOS + AMQP_SCENARIOS if s.key in self.values]
+        for key, title, metrics in [start, *((s.key, s.title, METRICS) for s in measured)]:
             for metric, unit in metrics:
                 medians = {name: statistics.median(m[metric]) for name, m in self.values[key].items()}
                 yield key, title, metric, unit, medians, self.ratios(key, metric)
@@ -262,16 +317,18 @@ def parse_arguments():
     parser.add_argument("--daemon", default=str(BUILD / "lambda-runtime-api-daemon"), metavar="PATH")
     parser.add_argument("--floor", default=str(BUILD / "bench" / "floor"), metavar="PATH")
     parser.add_argument("--load", default=str(BUILD / "bench" / "load"), metavar="PATH")
+    parser.add_argument("--amqp-floor", default=str(BUILD / "bench" / "amqp_floor"), metavar="PATH")
+    parser.add_argument("--amqp-load", default=str(BUILD / "bench" / "amqp_load"), metavar="PATH")
     parser.add_argument("--echo", default=str(BUILD / "echo-runtime"), metavar="PATH")
     parser.add_argument("--json", default=str(ROOT / "build" / "bench.json"), metavar="FILE")
     args = parser.parse_args()
     args.rounds = args.rounds if args.rounds is not None else 1 if args.quick else 5
     if not 1 <= args.rounds <= 100:
         parser.error("--rounds: 1 to 100")
-    for name in ("daemon", "floor", "load", "echo"):
+    for name in ("daemon", "floor", "load", "amqp_floor", "amqp_load", "echo"):
         path = os.path.abspath(getattr(args, name))
         if not os.access(path, os.X_OK) and not (name == "daemon" and args.floor_only):
-            parser.error(f"--{name}: there is no program {path}: run make")
+            parser.error(f"--{name.replace('_', '-')}: there is no program {path}: run make")
         setattr(args, name, path)
     return args
 
