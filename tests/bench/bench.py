@@ -64,7 +64,7 @@ class AmqpScenario(Scenario):
 
     def use(self, broker):
         self.uri, self.queue = broker.uri(), f"bench-{next(self.queues)}"
-        self.env = {"AMQP_URI": self.uri, "AWS_LAMBDA_FUNCTION_NAME": self.queue}
+        self.env = {**self.env, "AMQP_URI": self.uri, "AWS_LAMBDA_FUNCTION_NAME": self.queue}
 
     def program(self, args, name):
         return getattr(args, "amqp_floor" if name == "floor" else name)
@@ -96,7 +96,7 @@ AMQP_SCENARIOS = [
     AmqpScenario(f"amqp{in_flight}x{runtimes}", f"AMQP, {in_flight} in flight, {runtimes} runtime{'s'[:runtimes - 1]}",
                  runtimes, ["--in-flight", str(in_flight)], 4000 if in_flight == 1 else 15000)
     for in_flight in (1, 64) for runtimes in (1, 4)
-]
+] + [AmqpScenario("amqp64x4ahead", "the same, AMQP_PREFETCH=64", 4, ["--in-flight", "64"], 15000, {"AMQP_PREFETCH": "64"})]
 METRICS = [("rate", "1/s"), ("p50", "us"), ("p99", "us"), ("cpu", "us/inv"), ("peak", "kB")]
 START_METRICS = [("listening", "us"), ("first_answer", "us"), ("resident", "kB"), ("proportional", "kB")]
 
@@ -249,16 +249,20 @@ class Bench:
             yield self.names[::-1] if number % 2 else self.names
 
     def run(self):
+        if self.args.only != "amqp":
+            self.run_http()
+        if self.args.only != "http" and RABBITMQ.exists():
+            self.run_amqp()
+        elif self.args.only != "http":
+            print("bench: no AMQP rows: rabbitmq-server is not installed (tests/install-deps.sh test)", file=sys.stderr)
+
+    def run_http(self):
         for names in self.rounds("HTTP"):
             for name in names:
                 self.start(name)
             for scenario in SCENARIOS:
                 for name in names:
                     self.measure(scenario, name)
-        if RABBITMQ.exists():
-            self.run_amqp()
-        else:
-            print("bench: no AMQP rows: rabbitmq-server is not installed (tests/install-deps.sh test)", file=sys.stderr)
 
     def run_amqp(self):
         sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -279,8 +283,9 @@ class Bench:
 
     def rows(self):
         start = ("start", "start, 1 answer, idle", START_METRICS)
-        measured = [s for s in SCENARIOS + AMQP_SCENARIOS if s.key in self.values]
-        for key, title, metrics in [start, *((s.key, s.title, METRICS) for s in measured)]:
+        for key, title, metrics in [start, *((s.key, s.title, METRICS) for s in SCENARIOS + AMQP_SCENARIOS)]:
+            if key not in self.values:
+                continue
             for metric, unit in metrics:
                 medians = {name: statistics.median(m[metric]) for name, m in self.values[key].items()}
                 yield key, title, metric, unit, medians, self.ratios(key, metric)
@@ -314,6 +319,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, help="how often everything is measured (5; 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help="small counts: shows that it runs, not how fast")
     parser.add_argument("--floor-only", action="store_true", help="no daemon")
+    parser.add_argument("--only", choices=["http", "amqp"], help="leave out the others")
     parser.add_argument("--daemon", default=str(BUILD / "lambda-runtime-api-daemon"), metavar="PATH")
     parser.add_argument("--floor", default=str(BUILD / "bench" / "floor"), metavar="PATH")
     parser.add_argument("--load", default=str(BUILD / "bench" / "load"), metavar="PATH")
