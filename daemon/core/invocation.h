@@ -93,6 +93,6 @@ struct invocation {
 
 void invocation_init(struct invocation *inv, const struct invocation_ops *ops, struct event *ev); /* ev is moved */
 bool invocation_is_waiting(const struct invocation *inv); /* submitted, and no runtime has it yet */
-void invocation_fini(struct invocation *inv); /* not while QUEUED or RUNNING */
+void invocation_fini(struct invocation *inv);		  /* not while QUEUED or RUNNING */
 
 #endif

@@ -150,7 +150,8 @@ static int log_in(struct amqp_conn *c, const struct amqp_uri *uri, const char *n
 {
 	amqp_table_entry_t can[] = { flag("authentication_failure_close"), flag("consumer_cancel_notify"),
 				     flag("connection.blocked"), flag("publisher_confirms"), flag("basic.nack") };
-	amqp_table_entry_t about[] = { text("connection_name", name), text("product", "lambda-runtime-api-daemon"),
+	amqp_table_entry_t about[] = { text("connection_name", name),
+				       text("product", "lambda-runtime-api-daemon"),
 				       { .key = amqp_cstring_bytes("capabilities") } };
 	amqp_table_t properties = { countof(about), about };
 	amqp_rpc_reply_t reply;
@@ -159,9 +160,12 @@ static int log_in(struct amqp_conn *c, const struct amqp_uri *uri, const char *n
 	about[2].value.value.table.num_entries = countof(can);
 	about[2].value.value.table.entries = can;
 	/* The library wants the client certificate's user, or a name and a password, even if empty. */
-	reply = amqp_login_with_properties(c->state, uri->vhost, CHANNEL_MAX, FRAME_MAX, (int)uri->heartbeat_s, &properties,
-					   AMQP_SASL_METHOD_PLAIN, uri->user != NULL ? uri->user : "guest",
-					   uri->password != NULL ? uri->password : uri->user != NULL ? "" : "guest");
+	reply = amqp_login_with_properties(c->state, uri->vhost, CHANNEL_MAX, FRAME_MAX, (int)uri->heartbeat_s,
+					   &properties, AMQP_SASL_METHOD_PLAIN,
+					   uri->user != NULL ? uri->user : "guest",
+					   uri->password != NULL ? uri->password
+					   : uri->user != NULL	 ? ""
+								 : "guest");
 	return check_reply(&reply, "login", err);
 }
 

@@ -14,7 +14,7 @@ static int closed_by_broker(struct amqp_conn *c, const amqp_frame_t *frame, stru
 	amqp_connection_close_ok_t connection_ok = { 0 };
 
 	amqp_conn_broker_error(err, whole ? "connection closed by the broker" : "channel closed by the broker",
-			 &frame->payload.method);
+			       &frame->payload.method);
 	if (whole) {
 		(void)amqp_send_method(c->state, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &connection_ok);
 	} else {

@@ -110,7 +110,8 @@ static int parse_query(struct amqp_uri *uri, const char *query, struct err *err)
 		if (len > 0) {
 			const char *start = eq != NULL ? eq + 1 : query + len;
 
-			if (!set_text(&key, query, key_len) || !set_text(&value, start, (size_t)(query + len - start))) {
+			if (!set_text(&key, query, key_len) ||
+			    !set_text(&value, start, (size_t)(query + len - start))) {
 				free(value);
 				r = bad(err, "malformed percent-encoding in the query");
 			} else if (!set_option(uri, key, value)) {
