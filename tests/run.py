@@ -4,7 +4,7 @@
 
 usage: MODE=release tests/run.py STEP...
 
-Steps: layers options unit fuzz-corpus e2e conformance-core conformance-rest. The last line is `N passed, N failed`. In CI
+Steps: layers options unit fuzz-corpus e2e amqp conformance-core conformance-rest. The last line is `N passed, N failed`. In CI
 (CI=true) a skipped test counts as failed. TOTALS=FILE appends the figures to a file, for .ci/run.
 """
 import os
@@ -116,6 +116,10 @@ def step(totals, name):
         fuzz_corpus(totals)
     elif name == "e2e":
         pytest(totals, name, ["tests/e2e"])
+    elif name == "amqp":
+        # Part of e2e; on its own for the thread sanitizer, because only AMQP has threads.
+        pytest(totals, name, sorted(str(p) for p in (ROOT / "tests" / "e2e").glob("test_*.py")
+                                    if p.stem.startswith(("test_amqp", "test_lambda_server"))))
     elif name == "conformance-core":
         pytest(totals, name, ["tests/conformance", "-m", "core"])
     elif name == "conformance-rest":

@@ -430,6 +430,7 @@ static int start_threads(struct queue_invoker *q)
 		.name = "lambda-server replies",
 		.inbox = q->inbox,
 		.queue = q->reply_queue,
+		.durable = s->durable,
 		.no_ack = true,
 		.expires_ms = reply_queue_ms,
 		.max_body = MAX_RESPONSE_BODY,
