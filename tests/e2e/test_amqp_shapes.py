@@ -275,11 +275,24 @@ def test_dry_run(serve, client, queue):
     assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 1
 
 
-def test_event_runs_without_a_reply(serve, client, queue):
-    d = serve([ECHO])
-    client.send(queue, b"[1]", headers={"X-Amz-Invocation-Type": "Event"})
-    assert client.call(queue, b"[2]").body == b"[2]"
+def test_event_is_answered_ahead(played_amqp, client, queue):
+    """Whoever wants a reply gets an empty one at once, as 202 over HTTP, and no second one."""
+    _, runtime = played_amqp
+    rid = client.send(queue, b"[1]", headers={"X-Amz-Invocation-Type": "Event"})
+    event = runtime.next()
+    reply = client.reply(rid)
+    assert (reply.body, reply.properties.type) == (b"", "response")
+    runtime.respond(event, b"nobody reads this")
+    rid = client.send(queue, b"[2]")
+    runtime.respond(runtime.next(), b"yes")
+    assert client.reply(rid).body == b"yes"
     client.nothing_more()
+
+
+def test_event_without_reply_to(serve, client, queue):
+    d = serve([ECHO])
+    client.send(queue, b"[1]", headers={"X-Amz-Invocation-Type": "Event"}, reply_to=None)
+    assert client.call(queue, b"[2]").body == b"[2]"
     assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 2
 
 

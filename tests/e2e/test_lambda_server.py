@@ -407,7 +407,7 @@ def test_sigterm_drains(gateway, worker, queue):
     future = server.later(b"[1]", name=queue)
     request, _ = worker.take()
     server.signal(signal.SIGTERM)
-    server.err.wait("SIGTERM")
+    server.err.wait("draining")
     worker.reply(request, b"last")
     assert future.result(LIMIT).body == b"last"
     assert server.wait() == 0
@@ -419,7 +419,7 @@ def test_second_signal(gateway, worker, queue):
     connection.request("POST", f"/2015-03-31/functions/{queue}/invocations", body=b"[1]")
     worker.take()
     server.signal(signal.SIGTERM)
-    server.err.wait("SIGTERM")
+    server.err.wait("draining")
     server.signal(signal.SIGTERM)
     assert server.wait() == 1
     connection.close()
