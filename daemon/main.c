@@ -119,6 +119,11 @@ static void on_bridge_failed(void *ctx, const char *reason)
 {
 	struct daemon *d = ctx;
 
+	if (d->draining) {
+		/* There is nothing to answer then, and the timers end the drain. */
+		log_warn("AMQP no connection to the broker reason=\"%s\"", reason);
+		return;
+	}
 	log_error("AMQP_URI: no connection to the broker, attempts=%u reason=\"%s\"", d->amqp.uri.connection_attempts,
 		  reason);
 	d->exit_code = 1;

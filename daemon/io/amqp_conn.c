@@ -4,8 +4,10 @@
 
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -155,7 +157,10 @@ static int log_in(struct amqp_conn *c, const struct amqp_uri *uri, const char *n
 				       { .key = amqp_cstring_bytes("capabilities") } };
 	amqp_table_t properties = { countof(about), about };
 	amqp_rpc_reply_t reply;
+	char what[200];
 
+	snprintf(what, sizeof(what), "login of user %.80s to vhost %.80s", uri->user != NULL ? uri->user : "guest",
+		 uri->vhost);
 	about[2].value.kind = AMQP_FIELD_KIND_TABLE;
 	about[2].value.value.table.num_entries = countof(can);
 	about[2].value.value.table.entries = can;
@@ -166,7 +171,18 @@ static int log_in(struct amqp_conn *c, const struct amqp_uri *uri, const char *n
 					   uri->password != NULL ? uri->password
 					   : uri->user != NULL	 ? ""
 								 : "guest");
-	return check_reply(&reply, "login", err);
+	return check_reply(&reply, what, err);
+}
+
+/* The library's text for whatever the system says is "a socket error occurred". */
+static int connect_error(int status, int error, const struct amqp_uri *uri, struct err *err)
+{
+	const char *why = amqp_error_string2(status);
+
+	if (status == AMQP_STATUS_SOCKET_ERROR) {
+		why = error != 0 && error != EINPROGRESS ? strerror(error) : "refused or unreachable";
+	}
+	return err_set(err, 1, "connect to %.200s:%u: %s", uri->host, uri->port, why);
 }
 
 static int open_steps(struct amqp_conn *c, const struct amqp_uri *uri, const char *name, struct err *err)
@@ -178,9 +194,10 @@ static int open_steps(struct amqp_conn *c, const struct amqp_uri *uri, const cha
 	if (socket == NULL) {
 		return -1;
 	}
+	errno = 0;
 	status = amqp_socket_open_noblock(socket, uri->host, uri->port, &wait);
-	if (amqp_conn_status(status, "connect", err) != 0) {
-		return -1;
+	if (status != AMQP_STATUS_OK) {
+		return connect_error(status, errno, uri, err);
 	}
 	(void)amqp_set_handshake_timeout(c->state, &open_timeout);
 	(void)amqp_set_rpc_timeout(c->state, &rpc_timeout);

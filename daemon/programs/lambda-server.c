@@ -82,6 +82,10 @@ static void on_failed(void *ctx, const char *reason)
 {
 	struct server *s = ctx;
 
+	if (s->draining) {
+		log_warn("AMQP no connection to the broker reason=\"%s\"", reason);
+		return;
+	}
 	log_error("AMQP_URI: no connection to the broker, attempts=%u reason=\"%s\"", s->amqp.uri.connection_attempts,
 		  reason);
 	s->exit_code = 1;

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 
+import pika
 import pytest
 
 from amqp_client import Client
@@ -41,8 +42,10 @@ def caller(mortal):
 
     yield connect
     for one in made:
-        if one.connection.is_open and mortal.running():
+        try:
             one.close()
+        except pika.exceptions.AMQPError:
+            pass  # its broker went away
 
 
 @pytest.fixture
