@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 level=${1:?build, test, conformance or lint}
-packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev"
+packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev"
 test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
 
 # Tools that may be there without their package: a newer node or go must not be replaced.

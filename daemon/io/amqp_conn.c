@@ -4,9 +4,12 @@
 
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -75,6 +78,19 @@ int amqp_conn_check(struct amqp_conn *c, const char *what, struct err *err)
 	return check_reply(&reply, what, err);
 }
 
+/* librabbitmq's own check of the name knows no IP addresses; OpenSSL's does. */
+static bool set_expected_peer(amqp_socket_t *socket, const char *host)
+{
+	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(amqp_ssl_socket_get_context(socket));
+	unsigned char address[16];
+
+	if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1) {
+		return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1;
+	}
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
+}
+
 static int set_certificates(amqp_socket_t *socket, const struct amqp_uri *uri, struct err *err)
 {
 	const char *ca = uri->cacertfile;
@@ -83,12 +99,15 @@ static int set_certificates(amqp_socket_t *socket, const struct amqp_uri *uri, s
 		ca = access(ca_files[i], R_OK) == 0 ? ca_files[i] : NULL;
 	}
 	amqp_ssl_socket_set_verify_peer(socket, uri->verify);
-	amqp_ssl_socket_set_verify_hostname(socket, uri->verify);
+	amqp_ssl_socket_set_verify_hostname(socket, false);
 	if (uri->verify && ca == NULL) {
 		return err_set(err, 1, "no file with certificates of authorities was found; cacertfile names one");
 	}
 	if (uri->verify && amqp_ssl_socket_set_cacert(socket, ca) != AMQP_STATUS_OK) {
 		return err_set(err, 1, "cacertfile %.200s cannot be used as a PEM file of certificates", ca);
+	}
+	if (uri->verify && !set_expected_peer(socket, uri->host)) {
+		return err_set(err, 1, "the broker's name %.200s cannot be checked", uri->host);
 	}
 	if (uri->certfile != NULL && amqp_ssl_socket_set_key(socket, uri->certfile, uri->keyfile) != AMQP_STATUS_OK) {
 		return err_set(err, 1, "certfile %.150s and keyfile %.150s cannot be used as PEM files of a pair",
@@ -181,6 +200,9 @@ static int connect_error(int status, int error, const struct amqp_uri *uri, stru
 
 	if (status == AMQP_STATUS_SOCKET_ERROR) {
 		why = error != 0 && error != EINPROGRESS ? strerror(error) : "refused or unreachable";
+	} else if (status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED) {
+		why = "the certificate of the broker is not for this name, or not from an authority that is trusted "
+		      "(cacertfile)";
 	}
 	return err_set(err, 1, "connect to %.200s:%u: %s", uri->host, uri->port, why);
 }

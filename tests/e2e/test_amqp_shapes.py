@@ -218,7 +218,9 @@ def test_client_context(played_amqp, client, queue):
     runtime.respond(event)
     client.reply(rid)
     client.send(queue)
-    assert runtime.next().headers["Lambda-Runtime-Client-Context"] is None
+    event = runtime.next()
+    assert event.headers["Lambda-Runtime-Client-Context"] is None
+    runtime.respond(event)
 
 
 @pytest.mark.parametrize("value", ["!!", "e30", b64(b"[1]"), b64(b"no json"), b64({"custom": "x" * 4000}), "\u00fc"], ids=range(6))
