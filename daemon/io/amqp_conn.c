@@ -21,8 +21,10 @@
 
 static const struct timeval open_timeout = { .tv_sec = 10 };
 static const struct timeval rpc_timeout = { .tv_sec = 30 };
-/* Without heartbeats this bounds how long unacknowledged bytes keep a dead connection alive. */
+/* Bounds how long bytes that the other end does not take keep a dead connection alive. Heartbeats do not: the library is not
+ * asked for them while it waits in a publish. */
 static const unsigned user_timeout_ms = 30000;
+static const unsigned heartbeats_missed = 5;
 enum { FRAME_MAX = 131072, CHANNEL_MAX = 2 };
 
 /* Where distributions keep the certificates of the usual authorities. */
@@ -136,15 +138,18 @@ static amqp_socket_t *make_socket(struct amqp_conn *c, const struct amqp_uri *ur
 
 static void tune_socket(const struct amqp_uri *uri, int fd)
 {
+	unsigned timeout_ms = user_timeout_ms;
 	int one = 1;
 
 	/* librabbitmq sets TCP_NODELAY itself; a message is several frames and must not wait for an acknowledgement. */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0) {
 		log_debug("AMQP TCP_NODELAY could not be set");
 	}
-	if (uri->heartbeat_s == 0 &&
-	    (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) != 0 ||
-	     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms)) != 0)) {
+	if (uri->heartbeat_s > 0 && uri->heartbeat_s * heartbeats_missed * 1000 < timeout_ms) {
+		timeout_ms = uri->heartbeat_s * heartbeats_missed * 1000;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)) != 0) {
 		log_warn("AMQP a dead connection may go unnoticed: TCP_USER_TIMEOUT could not be set");
 	}
 }

@@ -248,6 +248,11 @@ class Broker:
         """While it is on the broker takes nothing from connections that have published."""
         self.ctl("set_vm_memory_high_watermark", "0.000001" if on else "0.6")
 
+    def sync(self):
+        """What a quorum queue is made of is on disk only some seconds after it was declared; killed before that, the broker
+        hangs in every basic.consume of it."""
+        self.ctl("eval", "[ok = dets:sync(T) || T <- dets:all()].")
+
     # --- addresses ---
 
     def uri(self, user="guest", password="guest", vhost=None, port=None, host="127.0.0.1", scheme="amqp", **query):
