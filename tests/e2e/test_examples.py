@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
 
-from harness import ECHO, LIMIT, ROOT
+from harness import ECHO, LIMIT, ROOT, SERVER
+from rabbitmq import Broker
 
 EXAMPLES = ROOT / "examples"
 AMQP = EXAMPLES / "amqp"
@@ -135,7 +137,72 @@ def test_usage_errors(invoke, options):
     check(invoke(*options), 2, options[0])
 
 
-# --- what is only deployed ---
+# --- what is only deployed: its settings, without containers ---
+
+def local(environment, broker):
+    """The environment of a container, for a process beside the broker of the tests."""
+    settings = {name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in environment.items()}
+    assert settings["AMQP_URI"].startswith("amqp://rabbitmq?")
+    settings["AMQP_URI"] = settings["AMQP_URI"].replace("//rabbitmq", f"//127.0.0.1:{broker.port}")
+    return {"AMQP_USERNAME": "guest", "AMQP_PASSWORD": "guest", **settings}
+
+
+def wait_ready(server):
+    """Each look is a round trip."""
+    end = time.monotonic() + LIMIT
+    while server.request("GET", "/_/ready").status != 200:
+        assert time.monotonic() < end
+
+
+@pytest.fixture(scope="module")
+def other_broker():
+    """The functions of the examples have fixed names, and so their queues."""
+    with Broker() as running:
+        yield running
+
+
+def test_compose_settings(start, other_broker, node_client):
+    (compose,) = documents("amqp/docker-compose.yml")
+    services = compose["services"]
+    function = local(services["echo-lambda"]["environment"], other_broker)
+    other_broker.add_user(function["AMQP_USERNAME"], function["AMQP_PASSWORD"])
+    daemons = [start([ECHO], env=function) for _ in range(services["echo-lambda"]["scale"])]
+    for d in daemons:
+        d.err.wait("AMQP consuming queue=echo-lambda")
+    server = start([], binary=SERVER, env=local(services["lambda-server"]["environment"], other_broker))
+    wait_ready(server)
+    assert server.invoke({"key": "value"}, name="echo-lambda").body == b'{"key": "value"}'
+    assert server.invoke(name="nobody").status == 404
+    uri = other_broker.uri(user=function["AMQP_USERNAME"], password=function["AMQP_PASSWORD"])
+    done = subprocess.run([*node_client, "--uri", uri, "--count", "300", "--in-flight", "24", "--quiet"],
+                          capture_output=True, text=True, timeout=LIMIT)
+    check(done, 0, "300 answered, 0 of them errors, 0 lost")
+    assert all(d.metrics()["lambda_runtime_starts_total"] >= 1 for d in daemons)
+
+
+def test_kubernetes_settings_scale_to_zero(start, other_broker):
+    """No replica, an asynchronous call, a restart of the broker, a replica: the call is worked on."""
+    found = manifests()
+
+    def environment(name):
+        given = settings(containers(found["Deployment", name])[-1])
+        return local({k: v for k, v in given.items() if v is not None}, other_broker)
+
+    server = start([], binary=SERVER, env=environment("lambda-server"))
+    first = start([ECHO], env=environment("echo-lambda"))
+    first.err.wait("AMQP consuming queue=echo-lambda")
+    wait_ready(server)
+    assert server.invoke(b"1", name="echo-lambda").body == b"1"
+    first.stop()
+    assert server.invoke(b"2", name="echo-lambda", headers={"X-Amz-Invocation-Type": "Event"}).status == 202
+    other_broker.restart()
+    second = start([ECHO], env=environment("echo-lambda"))
+    second.out.wait("END RequestId")
+    wait_ready(server)
+    assert server.invoke(b"3", name="echo-lambda").body == b"3"
+
+
+# --- what is only deployed: the files ---
 
 def known_variables():
     return set(re.findall(r"^\| ([A-Z_]+) \|", (ROOT / "README.md").read_text(), re.M))
