@@ -2,6 +2,7 @@
 """The AMQP clients of examples/ with a real RabbitMQ and the daemon, and whether the files that are only deployed agree with
 the README and with each other. The functions of examples/ are tested in tests/conformance."""
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -200,6 +201,47 @@ def test_kubernetes_settings_scale_to_zero(start, other_broker):
     second.out.wait("END RequestId")
     wait_ready(server)
     assert server.invoke(b"3", name="echo-lambda").body == b"3"
+
+
+# --- run.sh, with a docker that only tells how it was called ---
+
+@pytest.fixture
+def run_image(tmp_path):
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\nprintf "%s\\n" "$*"\n')
+    docker.chmod(0o755)
+
+    def call(*arguments, **env):
+        env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "DAEMON": str(docker), **env}
+        done = subprocess.run([EXAMPLES / "run.sh", *arguments], env=env, capture_output=True, text=True)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    return call
+
+
+@pytest.mark.parametrize("dockerfile", sorted(EXAMPLES.glob("*/Dockerfile*")), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_run_builds_and_mounts(run_image, tmp_path, dockerfile):
+    name, aws_base = dockerfile.parent.name, dockerfile.suffix == ".aws-base"
+    code, calls, _ = run_image(name, *["--aws-base"] * aws_base, "--env", "MORE=1", AMQP_URI="amqp://u:sesame@b", PORT="9000")
+    assert code == 0
+    if name == "bash":
+        assert calls.pop(0).startswith("build --tag echo-lambda ")
+    build, run = calls
+    assert build == f"build --tag example-{name} --file {dockerfile} {dockerfile.parent}"
+    assert f"source={tmp_path}/docker,target=/usr/local/bin/aws-lambda-rie,readonly" in run
+    assert "127.0.0.1:9000:8080" in run and "--env AMQP_URI " in run and "sesame" not in run
+    assert run.endswith(f" --env MORE=1 example-{name}")
+    # With a shell in the image its entry point finds out where it is.
+    scratch = "FROM scratch" in dockerfile.read_text()
+    assert ("--entrypoint /usr/local/bin/aws-lambda-rie" in run) == scratch
+
+
+def test_run_says_what_is_missing(run_image, tmp_path):
+    assert run_image()[0] == 2 and "usage: " in run_image()[2]
+    assert run_image("cobol")[0] == 2
+    assert run_image("bash", "--aws-base")[0] == 2
+    code, calls, said = run_image("node", DAEMON=str(tmp_path / "nothing"))
+    assert code == 1 and calls == [] and "make static" in said
 
 
 # --- what is only deployed: the files ---
