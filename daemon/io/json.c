@@ -50,3 +50,99 @@ struct blob *json_without_error_cause(const char *data, size_t len)
 	json_decref(root);
 	return result;
 }
+
+/* --- reading documents: struct json is jansson's json_t under another name --- */
+
+static const json_t *inside(const struct json *value)
+{
+	return (const json_t *)(const void *)value;
+}
+
+static struct json *outside(json_t *value)
+{
+	return (struct json *)(void *)value;
+}
+
+struct json *json_doc_read(const char *data, size_t len)
+{
+	return outside(load(data, len));
+}
+
+void json_doc_free(struct json *doc)
+{
+	json_decref((json_t *)(void *)doc);
+}
+
+static void wipe(json_t *value)
+{
+	const char *name;
+	json_t *member;
+	size_t i;
+
+	if (json_is_string(value)) {
+		explicit_bzero((void *)(uintptr_t)json_string_value(value), json_string_length(value));
+	}
+	json_object_foreach(value, name, member)
+	{
+		wipe(member);
+	}
+	json_array_foreach(value, i, member)
+	{
+		wipe(member);
+	}
+}
+
+void json_doc_wipe(struct json *doc)
+{
+	wipe((json_t *)(void *)doc);
+	json_doc_free(doc);
+}
+
+const struct json *json_member(const struct json *object, const char *name)
+{
+	return outside(json_object_get(inside(object), name));
+}
+
+const struct json *json_item(const struct json *array, size_t index)
+{
+	return outside(json_array_get(inside(array), index));
+}
+
+size_t json_count(const struct json *array)
+{
+	return json_is_object(inside(array)) ? json_object_size(inside(array)) : json_array_size(inside(array));
+}
+
+const char *json_string_of(const struct json *value, size_t *len)
+{
+	if (len != NULL) {
+		*len = json_string_length(inside(value));
+	}
+	return json_string_value(inside(value));
+}
+
+const char *json_member_string(const struct json *object, const char *name)
+{
+	return json_string_of(json_member(object, name), NULL);
+}
+
+bool json_integer_of(const struct json *value, int64_t *out)
+{
+	if (!json_is_integer(inside(value))) {
+		return false;
+	}
+	*out = json_integer_value(inside(value));
+	return true;
+}
+
+void json_each_member(const struct json *object, json_member_fn fn, void *ctx)
+{
+	json_t *o = (json_t *)(uintptr_t)object;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(o, name, value)
+	{
+		fn(ctx, name, outside(value));
+	}
+}
