@@ -129,3 +129,21 @@ int aws_url_parse(const char *url, struct aws_url *out, struct err *err)
 	}
 	return 0;
 }
+
+bool aws_endpoint_is_link_local(const struct aws_url *url)
+{
+	static const char *const hosts[] = { "localhost", "169.254.170.2", "169.254.170.23", "[::1]",
+					     "[fd00:ec2::23]" };
+	const char *bracket = strrchr(url->host, ']');
+	const char *colon = strrchr(url->host, ':');
+	size_t len = colon != NULL && (bracket == NULL || colon > bracket) ? (size_t)(colon - url->host)
+									   : strlen(url->host);
+
+	for (size_t i = 0; i < countof(hosts); i++) {
+		if (strlen(hosts[i]) == len && strncasecmp(url->host, hosts[i], len) == 0) {
+			return true;
+		}
+	}
+	/* 127.0.0.0/8, and not a name that begins like it */
+	return text_starts(url->host, "127.") && strspn(url->host, "0123456789.") == len;
+}

@@ -32,4 +32,7 @@ struct aws_url {
 /* http and https; no user, query or fragment. -1 with the reason, which does not repeat the URL. */
 int aws_url_parse(const char *url, struct aws_url *out, struct err *err) MUST_CHECK;
 
+/* This machine, or one of the link-local addresses where ECS and EKS keep credentials. */
+bool aws_endpoint_is_link_local(const struct aws_url *url);
+
 #endif

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/function_name.h"
+#include "edge/aws_settings.h"
 #include "edge/command.h"
 
 /* The first ones, and HOST, own a string. */
@@ -448,4 +449,5 @@ void config_print_help(FILE *out, bool gateway)
 				fallback != NULL ? fallback : "", fallback != NULL ? ")" : "");
 		}
 	}
+	aws_settings_print_help(out);
 }
