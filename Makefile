@@ -49,6 +49,7 @@ LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)
 LIB_SRC := $(wildcard daemon/base/*.c daemon/core/*.c daemon/loop/*.c daemon/io/*.c daemon/edge/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
 PROGRAMS := lambda-runtime-api-daemon echo-runtime $(notdir $(basename $(wildcard daemon/programs/*.c)))
+TOOLS := $(notdir $(basename $(wildcard tests/tools/*.c)))
 BENCH := $(notdir $(basename $(wildcard tests/bench/*.c)))
 UNIT := $(notdir $(basename $(wildcard tests/unit/*_test.c)))
 FUZZ := $(notdir $(basename $(wildcard tests/fuzz/*_fuzz.c)))
@@ -114,6 +115,12 @@ $(B)/bench/amqp_%: $(O)/tests/bench/amqp_%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lrabbitmq
 
+# What tests need to talk to a part of the library from outside.
+$(B)/tools/%: $(O)/tests/tools/%.o $(B)/liblambda.a
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
+
 $(B)/unit/%: $(O)/tests/unit/%.o $(B)/liblambda.a
 	$(call say,LD)
 	@mkdir -p $(@D)
@@ -161,7 +168,8 @@ test: deps-test ## install what is missing, build, run all tests
 unit-programs: $(UNIT:%=$(B)/unit/%)
 fuzz-replays: $(FUZZ:%=$(B)/fuzz/%)
 bench-programs: $(BENCH:%=$(B)/bench/%)
-.PHONY: unit-programs fuzz-replays bench-programs
+test-tools: $(TOOLS:%=$(B)/tools/%)
+.PHONY: unit-programs fuzz-replays bench-programs test-tools
 
 check-unit: ## unit tests only
 	@MODE=$(MODE) tests/run.py unit
