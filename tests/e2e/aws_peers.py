@@ -89,7 +89,8 @@ class Moto:
                             config=botocore.config.Config(retries={"max_attempts": 1}))
 
     def enforce(self):
-        urllib.request.urlopen(self.url + "/moto-api/reset-auth", data=b"0", timeout=LIMIT).close()
+        request = urllib.request.Request(self.url + "/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"})
+        urllib.request.urlopen(request, timeout=LIMIT).close()
 
     def stop(self):
         self.process.terminate()

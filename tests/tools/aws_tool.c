@@ -18,7 +18,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "edge/aws_client.h"
-#include "edge/aws_files.h"
 #include "edge/sqs.h"
 #include "edge/sts.h"
 #include "io/child.h"
@@ -205,19 +204,31 @@ static void on_batch(void *ctx, const struct aws_failure *f, const bool *failed,
 
 /* --- commands --- */
 
+static void read_file(const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "rb");
+	size_t n;
+
+	if (f == NULL) {
+		fprintf(stderr, "aws_tool: %s cannot be opened\n", path);
+		exit(2);
+	}
+	do {
+		n = fread(buf_room(out, 65536), 1, 65536, f);
+		buf_added(out, n);
+	} while (n > 0);
+	fclose(f);
+}
+
 /* send URL FILE GROUP|- DEDUPLICATION|- [NAME TYPE VALUE]... */
 static struct aws_call *send_message(struct task *t, char **words, size_t count)
 {
 	struct sqs_attribute attributes[4];
 	struct sqs_send_args args = { .queue_url = words[0], .delay_s = -1, .attributes = attributes };
 	struct buf body = BUF_INIT;
-	struct err err = ERR_INIT;
 	struct aws_call *call;
 
-	if (aws_files_read(words[1], &body, &err) != 0) {
-		fprintf(stderr, "aws_tool: %s\n", err.msg);
-		exit(2);
-	}
+	read_file(words[1], &body);
 	args.body = body.data != NULL ? body.data : "";
 	args.body_len = body.len;
 	args.group_id = strcmp(words[2], "-") != 0 ? words[2] : NULL;
