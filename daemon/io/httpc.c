@@ -160,8 +160,8 @@ static enum httpc_result result_of(const struct httpc_call *call, CURLcode code)
 	    code == CURLE_COULDNT_CONNECT) {
 		return HTTPC_UNREACHABLE;
 	}
+	curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &before_us);
 	if (code == CURLE_OPERATION_TIMEDOUT) {
-		curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &before_us);
 		return before_us == 0 ? HTTPC_UNREACHABLE : HTTPC_TIMEOUT;
 	}
 	if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CIPHER ||
@@ -170,7 +170,8 @@ static enum httpc_result result_of(const struct httpc_call *call, CURLcode code)
 	}
 	if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
 	    code == CURLE_BAD_FUNCTION_ARGUMENT) {
-		return HTTPC_INVALID;
+		/* One of them is also what an answer that is not HTTP gets. */
+		return before_us == 0 ? HTTPC_INVALID : HTTPC_BROKEN;
 	}
 	return HTTPC_BROKEN;
 }
