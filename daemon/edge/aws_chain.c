@@ -13,9 +13,6 @@
 #include "edge/aws_walk.h"
 #include "loop/loop.h"
 
-/* A source that keeps answering the same (as instances do until shortly before the end) is not asked more often. */
-static const int64_t pause_us = 60 * 1000 * 1000;
-
 struct aws_chain {
 	struct aws_source_deps deps;
 	struct aws_caller *caller;
@@ -24,7 +21,7 @@ struct aws_chain {
 	struct aws_walk *walk; /* under way */
 	struct list waits;     // aws_wait::link
 	struct loop_timer timer;
-	int64_t not_before_us; /* no new search until then, if it can be helped */
+	int64_t not_before_us; /* after a failure: no new search until then */
 	unsigned failures;     /* in a row */
 	struct err why;	       /* the last of them */
 };
@@ -48,25 +45,36 @@ static void serve(struct aws_chain *chain, struct aws_credentials *creds, const 
 	aws_credentials_unref(creds);
 }
 
+/* A source that answers the same again (as instances do until 5 minutes before the end) is not asked at each call: what
+ * is left of their life counts as all of it. */
+static void keep(struct aws_chain *chain, struct aws_credentials *creds, int64_t now_ms)
+{
+	log_debug("AWS credentials found source=%s temporary=%s", creds->source,
+		  creds->expires_ms != 0 ? "true" : "false");
+	aws_credentials_unref(chain->current);
+	chain->current = aws_credentials_ref(creds);
+	chain->obtained_ms = now_ms;
+	chain->failures = 0;
+	chain->not_before_us = 0;
+}
+
 static void on_walked(void *ctx, struct aws_credentials *creds, const struct err *err)
 {
 	struct aws_chain *chain = ctx;
-	int64_t now_us = loop_now_us(chain->deps.loop);
+	int64_t now_ms = clock_wall_ms();
 
 	chain->walk = NULL;
-	if (creds != NULL) {
-		log_debug("AWS credentials found source=%s temporary=%s", creds->source,
-			  creds->expires_ms != 0 ? "true" : "false");
-		aws_credentials_unref(chain->current);
-		chain->current = aws_credentials_ref(creds);
-		chain->obtained_ms = clock_wall_ms();
-		chain->failures = 0;
-		chain->not_before_us = now_us + pause_us;
+	if (creds != NULL && aws_refresh_state(now_ms, creds->expires_ms, now_ms) != AWS_EXPIRED) {
+		keep(chain, creds, now_ms);
 	} else {
-		chain->why = *err;
+		if (creds != NULL) {
+			err_set(&chain->why, 1, "%s: they have expired already", creds->source);
+		} else {
+			chain->why = *err;
+		}
 		chain->failures++;
-		chain->not_before_us = now_us + aws_refresh_backoff_us(chain->failures);
-		log_warn("no AWS credentials to be had: %s", err->msg);
+		chain->not_before_us = loop_now_us(chain->deps.loop) + aws_refresh_backoff_us(chain->failures);
+		log_warn("no AWS credentials to be had: %s", chain->why.msg);
 	}
 	settle(chain);
 }
@@ -95,7 +103,7 @@ static void settle(struct aws_chain *chain)
 	} else if (state == AWS_AGEING) {
 		search(chain);
 		serve(chain, chain->current, NULL);
-	} else if (state == AWS_EXPIRED && pausing && chain->failures > 0) {
+	} else if (pausing) {
 		serve(chain, NULL, &chain->why);
 	} else {
 		search(chain);

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import queue
+import ssl
 import subprocess
 import sys
 import threading
@@ -100,7 +101,7 @@ class Moto:
 class Stub:
     """A small HTTP server. answer(request) -> (status, headers, body); request has method, path, headers, body."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, certificate=None):
         stub = self
         self.requests = queue.Queue()
 
@@ -126,8 +127,14 @@ class Stub:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # clients that hang up, handshakes that fail: tests look at the client
         self.port = self.server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+            self.url = f"https://localhost:{self.port}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def count(self):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import socket
+import subprocess
 import time
 import uuid
 
@@ -220,8 +221,8 @@ def _with_date(aws, request):
 def stub():
     stubs = []
 
-    def factory(answer):
-        stubs.append(Stub(answer))
+    def factory(*args):
+        stubs.append(Stub(*args))
         return stubs[-1]
 
     yield factory
@@ -407,6 +408,43 @@ def test_endpoints(env, config, hit, tool, stub, tmp_path):
     t = tool({**KEYS, **{k: servers[v].url for k, v in env.items()}, "AWS_CONFIG_FILE": str(tmp_path / "config")})
     assert t.call("url", "x")["text"] == "http://q"
     assert {name: s.count() for name, s in servers.items()} == {n: int(n == hit) for n in servers}
+
+
+def test_connections_are_kept(tool, stub):
+    s = stub(lambda request: (200, {}, URL))
+    t = tool({**KEYS, "AWS_ENDPOINT_URL": s.url})
+    for _ in range(5):
+        t.call("url", "x")
+    assert len({s.requests.get(timeout=LIMIT).client_address for _ in range(5)}) == 1
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for localhost, in one file with its key; it is its own authority."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", path, "-out", path.with_name("c"),
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                   check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + path.with_name("c").read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("variables,trusted", [(["AWS_CA_BUNDLE"], True), (["SSL_CERT_FILE"], True), ([], False)])
+def test_authorities(variables, trusted, tool, stub, certificate):
+    s = stub(lambda request: (200, {}, URL), certificate)
+    got = tool({**KEYS, "AWS_ENDPOINT_URL": s.url, **{v: str(certificate) for v in variables}}).call("url", "x")
+    if trusted:
+        assert got.get("text") == "http://q", got
+    else:
+        assert got["trouble"] == "unreachable" and "certificate" in got["message"] and not got["transient"], got
+        assert s.count() == 0
+
+
+def test_the_name_in_the_certificate_counts(tool, stub, certificate):
+    s = stub(lambda request: (200, {}, URL), certificate)
+    got = tool({**KEYS, "AWS_ENDPOINT_URL": s.url.replace("localhost", "127.0.0.1"), "AWS_CA_BUNDLE": str(certificate)}) \
+        .call("url", "x")
+    assert got["trouble"] == "unreachable" and s.count() == 0, got
 
 
 @pytest.mark.parametrize("env,said", [

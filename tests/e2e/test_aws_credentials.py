@@ -4,9 +4,9 @@ metadata, container endpoint and SSO are local stand-ins: they exist only inside
 import datetime
 import json
 import os
+import threading
 import time
 
-import botocore.exceptions
 import botocore.session
 import pytest
 
@@ -371,6 +371,41 @@ def test_expired_ones_are_replaced_and_all_waiters_share_one_search(tool, stub):
     while t.call("credentials")["access_key_id"] == "KEY0":
         assert time.monotonic() < end
     assert made == ["KEY0", "KEY1"]
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_ageing_ones_are_replaced_in_the_background(status, tool, stub):
+    """The second answer is held back: until it comes, and when it is a refusal, the first ones go on being used."""
+    made = []
+    asked, release = threading.Event(), threading.Event()
+
+    def answer(request):
+        made.append(f"KEY{len(made)}")
+        if len(made) == 2:
+            asked.set()
+            release.wait(LIMIT)
+            return status, {}, json.dumps(document("KEY1", stamp(3600), Token="t")).encode()
+        return 200, {}, json.dumps(document(made[-1], stamp(6), Token="t")).encode()
+
+    agent = stub(answer)
+    t = tool({"AWS_CONTAINER_CREDENTIALS_FULL_URI": agent.url})
+    end = time.monotonic() + LIMIT
+    while not asked.is_set():
+        assert t.call("credentials")["access_key_id"] == "KEY0" and time.monotonic() < end
+    assert t.call("credentials")["access_key_id"] == "KEY0"
+    release.set()
+    if status == 200:
+        while t.call("credentials")["access_key_id"] != "KEY1":
+            assert time.monotonic() < end
+    else:
+        t.err.wait("no AWS credentials to be had: container credentials: HTTP status 403")
+        assert t.call("credentials")["access_key_id"] == "KEY0"
+
+
+def test_expired_ones_are_of_no_use(tool, stub):
+    agent = stub(lambda request: (200, {}, json.dumps(document("KEY", "2020-01-01T00:00:00Z", Token="t")).encode()))
+    t = tool({"AWS_CONTAINER_CREDENTIALS_FULL_URI": agent.url})
+    assert t.call("credentials")["error"] == "container: they have expired already"
 
 
 def test_failure_is_remembered_for_a_moment_only(tool, stub):
