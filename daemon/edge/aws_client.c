@@ -69,6 +69,7 @@ static int build(struct aws *aws, const struct aws_deps *deps, const struct aws_
 	struct aws_source_deps source = {
 		.loop = deps->loop,
 		.children = deps->children,
+		.guard = deps->guard,
 		.settings = &aws->settings,
 	};
 	struct aws_provider provider = { .get = get, .reject = reject };

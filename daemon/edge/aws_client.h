@@ -20,11 +20,13 @@
 
 struct aws;
 struct children;
+struct guard;
 struct loop;
 
 struct aws_deps {
 	struct loop *loop;
 	struct children *children; /* for credential_process; NULL: that one is refused with an error */
+	struct guard *guard;	   /* watches those commands; NULL = none */
 	const char *region;	   /* when neither the environment nor the profile names one; NULL = us-east-1 */
 };
 

@@ -11,11 +11,13 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/aws_profile.h"
 #include "edge/aws_credentials.h"
 #include "edge/aws_source.h"
 #include "edge/config.h"
 #include "io/child.h"
+#include "io/guard.h"
 #include "io/json.h"
 #include "loop/loop.h"
 
@@ -25,6 +27,7 @@ static const size_t max_output = 65536;
 struct process {
 	struct aws_source source;
 	struct loop *loop;
+	struct guard *guard;
 	struct child child;
 	int fd; /* its stdout */
 	struct loop_fd src;
@@ -119,6 +122,7 @@ static void on_ended(struct child *c, const struct child_exit *ex)
 	struct err err = ERR_INIT;
 	struct aws_credentials *creds = NULL;
 
+	guard_unwatch(p->guard, ex->pid);
 	if (p->abandoned) {
 		free_process(p);
 		return;
@@ -176,6 +180,7 @@ static int spawn(struct process *p, struct children *children, char **words, str
 	char **env = make_environment();
 	struct child_spec spec = { .argv = words, .envp = env, .fds = { -1, -1, STDERR_FILENO, -1 } };
 	int pipe_fds[2] = { -1, -1 };
+	char nobody[UUID_LEN];
 	int r;
 
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
@@ -190,6 +195,9 @@ static int spawn(struct process *p, struct children *children, char **words, str
 	if (r != 0) {
 		return err_set(err, 1, "%.100s: %s", words[0], strerror(-r));
 	}
+	/* The group alone: no process has this in its environment. */
+	text_uuid(nobody);
+	guard_watch(p->guard, p->child.pid, nobody);
 	return 0;
 }
 
@@ -225,6 +233,7 @@ struct aws_source *aws_source_process(const struct aws_source_deps *deps, const 
 
 	p->source = (struct aws_source){ stop, fn, ctx };
 	p->loop = deps->loop;
+	p->guard = deps->guard;
 	p->fd = -1;
 	buf_init(&p->output, max_output);
 	child_init(&p->child, on_ended);

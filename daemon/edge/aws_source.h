@@ -13,6 +13,7 @@ struct aws_settings;
 struct aws_sso;
 struct children;
 struct err;
+struct guard;
 struct httpc;
 struct loop;
 
@@ -30,6 +31,7 @@ struct aws_source_deps {
 	struct loop *loop;
 	struct httpc *http;
 	struct children *children; /* NULL = no processes */
+	struct guard *guard;	   /* NULL = none */
 	const struct aws_settings *settings;
 };
 

@@ -6,12 +6,13 @@ import json
 import os
 import threading
 import time
+from pathlib import Path
 
 import botocore.session
 import pytest
 
 from aws_peers import REGION, Moto, Stub, Tool, document, metadata_service
-from harness import LIMIT
+from harness import LIMIT, wait_gone
 
 SECRETS = ["TOPSECRET", "TOPTOKEN"]
 
@@ -419,6 +420,29 @@ def test_failure_is_remembered_for_a_moment_only(tool, stub):
     while "error" in t.call("credentials"):
         assert time.monotonic() < end
     assert agent.count() == 2
+
+
+def tail_below(pid):
+    """The process that the tool has started for credentials."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if Path(f"/proc/{child}/comm").read_text() == "tail\n":
+                return int(child)
+    raise AssertionError("it was not started")
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_no_process_stays_behind(how, home):
+    t = Tool(home("[default]\ncredential_process = tail -f /dev/null\n"))
+    t.start("credentials")
+    pid = tail_below(t.process.pid)
+    if how == "killed":
+        t.process.kill()
+        t.process.wait(LIMIT)
+    else:
+        assert t.stop() == 0
+    wait_gone(pid)
 
 
 def test_a_process_that_hangs_does_not_hold_up_the_rest(home, tool, moto):

@@ -21,6 +21,7 @@
 #include "edge/sqs.h"
 #include "edge/sts.h"
 #include "io/child.h"
+#include "io/guard.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 
@@ -28,6 +29,7 @@
 
 struct tool {
 	struct loop *loop;
+	struct guard *guard;
 	struct children *children;
 	struct signals *signals;
 	struct aws *aws;
@@ -382,10 +384,11 @@ static int run(struct tool *tool)
 	struct err err = ERR_INIT;
 
 	tool->loop = loop_new();
-	tool->children = children_new(tool->loop, 0);
+	tool->children = children_new(tool->loop, guard_pid(tool->guard));
 	tool->signals = signals_new(tool->loop, on_signal, tool);
 	deps.loop = tool->loop;
 	deps.children = tool->children;
+	deps.guard = tool->guard;
 	tool->aws = aws_new(&deps, &err);
 	if (tool->aws == NULL) {
 		fprintf(stderr, "aws_tool: %s\n", err.msg);
@@ -411,6 +414,7 @@ int main(void)
 	signals_block();
 	log_setup(LOG_TRACE, false);
 	list_init(&tool.tasks);
+	tool.guard = guard_start();
 	status = run(&tool);
 	loop_fd_del(tool.loop, &tool.input);
 	sqs_free(tool.sqs);
@@ -426,5 +430,6 @@ int main(void)
 	children_free(tool.children);
 	signals_free(tool.signals);
 	loop_free(tool.loop);
+	guard_stop(tool.guard);
 	return status;
 }
