@@ -36,7 +36,6 @@ struct process {
 	struct err err;
 	bool ended; /* the output, or our interest in it */
 	bool too_late;
-	bool abandoned; /* nobody wants it any more, but it has to be reaped */
 };
 
 static void free_process(struct process *p)
@@ -56,14 +55,13 @@ static void free_process(struct process *p)
 static void stop(struct aws_source *s)
 {
 	struct process *p = container_of(s, struct process, source);
+	pid_t pid = p->child.pid;
 
-	if (p->child.pid == 0) {
-		free_process(p);
-		return;
+	child_abandon(&p->child);
+	if (pid != 0) {
+		guard_unwatch(p->guard, pid);
 	}
-	p->abandoned = true;
-	loop_timer_clear(p->loop, &p->timer);
-	child_stop(&p->child, 0);
+	free_process(p);
 }
 
 static void end(struct process *p, struct aws_credentials *creds, struct err *err)
@@ -123,10 +121,6 @@ static void on_ended(struct child *c, const struct child_exit *ex)
 	struct aws_credentials *creds = NULL;
 
 	guard_unwatch(p->guard, ex->pid);
-	if (p->abandoned) {
-		free_process(p);
-		return;
-	}
 	/* What it has written is in the pipe now, whoever else may still hold the other end. */
 	if (!p->ended) {
 		read_some(p);

@@ -266,6 +266,17 @@ void child_stop(struct child *c, int64_t grace_us)
 	}
 }
 
+void child_abandon(struct child *c)
+{
+	if (c->pid == 0) {
+		return;
+	}
+	loop_timer_clear(c->home->loop, &c->kill_timer);
+	child_signal(c, SIGKILL);
+	list_unlink(&c->link);
+	c->pid = 0;
+}
+
 /* --- reaping --- */
 
 static struct child *find_child(struct children *cs, pid_t pid)

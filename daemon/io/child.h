@@ -63,6 +63,8 @@ int child_spawn(struct children *cs, struct child *c, const struct child_spec *s
  * process dies too. Idempotent; a later call may shorten the grace. */
 void child_stop(struct child *c, int64_t grace_us);
 void child_signal(struct child *c, int signo); /* to the group */
+/* SIGKILLs the group and forgets it: on_exit is not called, and c may be freed. It is reaped like an orphan. */
+void child_abandon(struct child *c);
 
 /* SIGKILLs every descendant of ours that has escaped from the tree of its runtime (running children and what is below
  * them are left alone) and whose environment has `name=value`; if name is NULL, every descendant, running children
