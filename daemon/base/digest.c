@@ -37,32 +37,40 @@ static void sha256_block(uint32_t *state, const unsigned char *p)
 		0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
 		0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 	};
+	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+	uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
 	uint32_t w[64];
-	uint32_t s[8];
 
 	for (unsigned i = 0; i < 16; i++) {
 		w[i] = load_be(p + 4 * i);
 	}
 	for (unsigned i = 16; i < 64; i++) {
-		uint32_t a = rotr(w[i - 15], 7) ^ rotr(w[i - 15], 18) ^ w[i - 15] >> 3;
-		uint32_t b = rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
+		uint32_t s0 = rotr(w[i - 15], 7) ^ rotr(w[i - 15], 18) ^ w[i - 15] >> 3;
+		uint32_t s1 = rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
 
-		w[i] = w[i - 16] + a + w[i - 7] + b;
+		w[i] = w[i - 16] + s0 + w[i - 7] + s1;
 	}
-	memcpy(s, state, sizeof(s));
 	for (unsigned i = 0; i < 64; i++) {
-		uint32_t e1 = rotr(s[4], 6) ^ rotr(s[4], 11) ^ rotr(s[4], 25);
-		uint32_t t1 = s[7] + e1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-		uint32_t e0 = rotr(s[0], 2) ^ rotr(s[0], 13) ^ rotr(s[0], 22);
-		uint32_t t2 = e0 + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+		uint32_t t1 = h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + (g ^ (e & (f ^ g))) + k[i] + w[i];
+		uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) | (c & (a | b)));
 
-		memmove(s + 1, s, 7 * sizeof(*s));
-		s[4] += t1;
-		s[0] = t1 + t2;
+		h = g;
+		g = f;
+		f = e;
+		e = d + t1;
+		d = c;
+		c = b;
+		b = a;
+		a = t1 + t2;
 	}
-	for (unsigned i = 0; i < 8; i++) {
-		state[i] += s[i];
-	}
+	state[0] += a;
+	state[1] += b;
+	state[2] += c;
+	state[3] += d;
+	state[4] += e;
+	state[5] += f;
+	state[6] += g;
+	state[7] += h;
 }
 
 static void sha1_block(uint32_t *state, const unsigned char *p)
@@ -116,22 +124,35 @@ static void md5_block(uint32_t *state, const unsigned char *p)
 	static const unsigned char turns[4][4] = {
 		{ 7, 12, 17, 22 }, { 5, 9, 14, 20 }, { 4, 11, 16, 23 }, { 6, 10, 15, 21 }
 	};
-	static const unsigned char step[4] = { 1, 5, 3, 7 };
-	static const unsigned char start[4] = { 0, 1, 5, 0 };
 	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+	uint32_t w[16];
 
+	for (unsigned i = 0; i < 16; i++) {
+		w[i] = md5_word(p + 4 * i);
+	}
 	for (unsigned i = 0; i < 64; i++) {
-		unsigned round = i / 16;
-		uint32_t f = round == 0	  ? (b & c) | (~b & d)
-			     : round == 1 ? (d & b) | (~d & c)
-			     : round == 2 ? b ^ c ^ d
-					  : c ^ (b | ~d);
-		uint32_t t = a + f + k[i] + md5_word(p + 4 * ((start[round] + step[round] * (i % 16)) % 16));
+		uint32_t f;
+		uint32_t t;
+		unsigned at;
 
+		if (i < 16) {
+			f = d ^ (b & (c ^ d));
+			at = i;
+		} else if (i < 32) {
+			f = c ^ (d & (b ^ c));
+			at = (5 * i + 1) % 16;
+		} else if (i < 48) {
+			f = b ^ c ^ d;
+			at = (3 * i + 5) % 16;
+		} else {
+			f = c ^ (b | ~d);
+			at = 7 * i % 16;
+		}
+		t = a + f + k[i] + w[at];
 		a = d;
 		d = c;
 		c = b;
-		b += rotl(t, turns[round][i % 4]);
+		b += rotl(t, turns[i / 16][i % 4]);
 	}
 	state[0] += a;
 	state[1] += b;
