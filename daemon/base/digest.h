@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SHA-256 and HMAC for signatures, SHA-1 and MD5 where a protocol demands them (names of cache files, MD5OfBody).
- * Portable and small; about 200 MB/s and more.
+ * Portable and small.
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H

@@ -186,10 +186,3 @@ struct aws_source *aws_source_metadata(const struct aws_source_deps *deps, aws_s
 	ask(m, "PUT", "latest/api/token", "", on_token);
 	return &m->source;
 }
-
-void aws_source_stop(struct aws_source *s)
-{
-	if (s != NULL) {
-		s->stop(s);
-	}
-}

@@ -33,7 +33,9 @@ struct aws_walk {
 
 static void free_walk(struct aws_walk *w)
 {
-	aws_source_stop(w->source);
+	if (w->source != NULL) {
+		w->source->stop(w->source);
+	}
 	aws_call_cancel(w->sts);
 	loop_timer_clear(w->deps.loop, &w->timer);
 	aws_credentials_unref(w->creds);

@@ -467,26 +467,6 @@ static void test_stopped_process_ends_too(void **state)
 	runner_fini(&r);
 }
 
-static void test_abandoned_ones_are_killed_and_reaped(void **state)
-{
-	struct world *w = *state;
-	struct runner r;
-	pid_t pid;
-
-	start_and_hear(&r, w, "stubborn");
-	pid = r.child.pid;
-	child_stop(&r.child, LONG_US);
-	child_abandon(&r.child);
-	child_abandon(&r.child);
-	assert_int_equal(r.child.pid, 0);
-	/* Whoever looked at it again would read this. */
-	memset(&r.child, 0xff, sizeof(r.child));
-	await_gone(w, pid);
-	assert_int_equal(r.exits, 0);
-	child_init(&r.child, NULL);
-	runner_fini(&r);
-}
-
 /* --- families --- */
 
 struct family {
@@ -603,7 +583,6 @@ int main(int argc, char **argv)
 		IN_A_WORLD(test_it_may_be_started_again_from_its_end),
 		IN_A_WORLD(test_stop_is_a_request_first),
 		IN_A_WORLD(test_stop_kills_after_the_grace),
-		IN_A_WORLD(test_abandoned_ones_are_killed_and_reaped),
 		IN_A_WORLD(test_grace_may_be_shortened_only),
 		IN_A_WORLD(test_stopped_process_ends_too),
 		IN_A_WORLD(test_end_of_the_leader_ends_its_group),

@@ -409,6 +409,21 @@ static void test_replies_of_all_kinds(void **state)
 	assert_int_equal(r.result, HTTPC_BROKEN);
 }
 
+static void test_proxies(void **state)
+{
+	struct world *w = *state;
+	struct result direct = { .world = w };
+	struct result through = { .world = w };
+
+	/* Our server takes the request for another host's as well; it is asked for the whole URL then. */
+	setenv("http_proxy", w->url, 1);
+	run(&through, "http://elsewhere.invalid/404", (struct httpc_request){ .method = "GET" });
+	run(&direct, "http://elsewhere.invalid/404", (struct httpc_request){ .method = "GET", .direct = true });
+	unsetenv("http_proxy");
+	assert_int_equal(through.result, HTTPC_OK);
+	assert_int_equal(direct.result, HTTPC_UNREACHABLE);
+}
+
 static void test_bad_urls(void **state)
 {
 	static const char *const bad[] = { "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "not a url",
@@ -470,11 +485,17 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_server_that_hangs_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nobody_listens, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_replies_of_all_kinds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_proxies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad_urls, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tls_with_one_who_speaks_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_freeing_ends_what_is_under_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_missing_ca_file, set_up, tear_down),
 	};
 
+	/* What the surroundings say must not decide. */
+	unsetenv("http_proxy");
+	unsetenv("https_proxy");
+	unsetenv("ALL_PROXY");
+	unsetenv("all_proxy");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
