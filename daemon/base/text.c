@@ -177,6 +177,19 @@ static int hex_value(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+void text_percent(struct buf *out, const char *s)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+
+	for (; *s != '\0'; s++) {
+		if (strchr(plain, *s) != NULL) {
+			buf_putc(out, *s);
+		} else {
+			buf_printf(out, "%%%02X", (unsigned char)*s);
+		}
+	}
+}
+
 bool text_unpercent(struct buf *out, const char *s, size_t len)
 {
 	size_t old = out->len;

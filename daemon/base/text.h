@@ -23,6 +23,8 @@ void text_base64(struct buf *out, const void *data, size_t len);
 /* Strict: padding required, no blanks. false = not base64, out as it was. */
 bool text_unbase64(struct buf *out, const char *s, size_t len) MUST_CHECK;
 
+/* Everything but letters, digits and -_.~ as %XX (RFC 3986). */
+void text_percent(struct buf *out, const char *s);
 /* %XX only ('+' stays '+'). false on a bad escape or a NUL in the result. */
 bool text_unpercent(struct buf *out, const char *s, size_t len) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blob.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "edge/aws_error.h"
@@ -36,6 +37,7 @@ static void free_fetch(struct aws_fetch *f)
 	}
 	free(f->headers);
 	free(f->url);
+	blob_unref(f->args.body);
 	free(f);
 }
 
@@ -81,6 +83,7 @@ static void attempt(void *ctx)
 		.method = f->args.method,
 		.url = f->url,
 		.headers = (const char *const *)f->headers,
+		.body = f->args.body,
 		.connect_timeout_us = f->args.timeout_us,
 		.timeout_us = f->args.timeout_us,
 		.max_body = max_document,
@@ -100,6 +103,7 @@ struct aws_fetch *aws_fetch_start(struct loop *loop, struct httpc *http, const s
 	f->http = http;
 	f->args = *args;
 	f->url = xstrdup(args->url);
+	blob_ref(args->body);
 	f->fn = fn;
 	f->ctx = ctx;
 	loop_timer_init(&f->timer, attempt, f);

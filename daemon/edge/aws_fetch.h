@@ -9,6 +9,7 @@
 #include "base/attr.h"
 
 struct aws_fetch;
+struct blob;
 struct buf;
 struct err;
 struct httpc;
@@ -18,6 +19,7 @@ struct aws_fetch_args {
 	const char *method;
 	const char *url;	    /* copied */
 	const char *const *headers; /* NULL terminated; copied, and wiped later */
+	struct blob *body;	    /* takes a reference; NULL = none */
 	int64_t timeout_us;	    /* of one attempt */
 	int64_t pause_us;	    /* between two */
 	unsigned attempts;

@@ -117,6 +117,7 @@ static int use_sso(struct planning *pl, const char *profile)
 	sso->region = sso_value(pl, profile, session, "sso_region");
 	sso->cache_key = session != NULL ? session : start_url;
 	sso->profile = profile;
+	sso->by_session = session != NULL;
 	if (sso->role == NULL || sso->account == NULL || start_url == NULL || sso->region == NULL) {
 		return err_set(pl->err, 2, "profile %.100s: %s is missing for SSO", profile,
 			       sso->role == NULL      ? "sso_role_name"

@@ -7,6 +7,7 @@
 #ifndef EDGE_AWS_PLAN_H
 #define EDGE_AWS_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -35,6 +36,7 @@ struct aws_sso {
 	const char *account;
 	const char *role;
 	const char *profile; /* for texts */
+	bool by_session;     /* its token can be renewed */
 };
 
 /* Texts are borrowed from the settings and the profiles. */

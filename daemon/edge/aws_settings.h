@@ -43,6 +43,7 @@ struct aws_settings {
 	const char *endpoint_url_sqs;
 	const char *endpoint_url_sts;
 	const char *endpoint_url_sso;
+	const char *endpoint_url_sso_oidc;
 	const char *ignore_endpoint_urls;
 	const char *max_attempts;
 	const char *ca_bundle;

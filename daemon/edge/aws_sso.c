@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials of IAM Identity Center, with the token that `aws sso login` has left in its cache. */
-#include <stdio.h>
+/* Credentials of IAM Identity Center, with the token of `aws sso login`, renewed when it is about to end. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blob.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/aws_endpoint.h"
 #include "edge/aws_credentials.h"
 #include "edge/aws_fetch.h"
-#include "edge/aws_files.h"
 #include "edge/aws_plan.h"
 #include "edge/aws_settings.h"
 #include "edge/aws_source.h"
+#include "edge/aws_sso_cache.h"
 #include "io/json.h"
 #include "loop/loop.h"
 
 static const int64_t timeout_us = 10 * 1000 * 1000;
 static const int64_t pause_us = 500 * 1000;
 static const unsigned attempts = 3;
+static const int64_t renew_ms = 15 * 60 * 1000; /* before the end */
 
 struct sso {
 	struct aws_source source;
-	struct loop *loop;
+	struct aws_source_deps deps;
+	struct aws_sso how; /* its texts outlive us */
+	struct aws_sso_token token;
 	struct aws_fetch *fetch;
-	struct loop_timer timer; /* to fail in a later turn */
-	struct err err;
+	struct loop_timer timer; /* to begin in a later turn */
 };
 
 static void stop(struct aws_source *s)
@@ -36,7 +39,8 @@ static void stop(struct aws_source *s)
 	struct sso *sso = container_of(s, struct sso, source);
 
 	aws_fetch_stop(sso->fetch);
-	loop_timer_clear(sso->loop, &sso->timer);
+	loop_timer_clear(sso->deps.loop, &sso->timer);
+	aws_sso_cache_fini(&sso->token);
 	free(sso);
 }
 
@@ -67,7 +71,7 @@ static struct aws_credentials *read_credentials(const struct buf *body, struct e
 	return creds;
 }
 
-static void on_document(void *ctx, struct buf *body, const struct err *why)
+static void on_credentials(void *ctx, struct buf *body, const struct err *why)
 {
 	struct sso *sso = ctx;
 	struct err err = why != NULL ? *why : (struct err)ERR_INIT;
@@ -78,106 +82,29 @@ static void on_document(void *ctx, struct buf *body, const struct err *why)
 	aws_credentials_unref(creds);
 }
 
-static void on_timer(void *ctx)
+/* own: the variable for this service; host: its name in Amazon's. */
+static int put_endpoint(const struct sso *sso, const char *own, const char *host, struct buf *url, struct err *err)
 {
-	struct sso *sso = ctx;
-
-	end(sso, NULL, &sso->err);
-}
-
-/* The cache file is named by the SHA-1 of the session's name or the start URL. */
-static char *cache_path(const struct aws_settings *s, const struct aws_sso *sso)
-{
-	unsigned char sha1[SHA1_LEN];
-	char hex[2 * SHA1_LEN + 1];
-	char below[64];
-
-	digest_sha1(sso->cache_key, strlen(sso->cache_key), sha1);
-	digest_hex(sha1, sizeof(sha1), hex);
-	snprintf(below, sizeof(below), ".aws/sso/cache/%s.json", hex);
-	return aws_files_path(s, NULL, below);
-}
-
-/* Appends the header with the token. */
-static int put_token(const struct aws_settings *s, const struct aws_sso *sso, struct buf *line, struct err *err)
-{
-	char *path = cache_path(s, sso);
-	struct buf text = BUF_INIT;
-	struct json *doc = NULL;
-	const char *token;
-	const char *expires;
-	int64_t expires_ms;
-	int r = 0;
-
-	if (path == NULL || aws_files_read(path, &text, err) != 0) {
-		r = err_set(err, 1, "nobody is signed in; run `aws sso login --profile %.100s`", sso->profile);
-	} else {
-		doc = json_doc_read(text.data, text.len);
-		token = json_member_string(doc, "accessToken");
-		expires = json_member_string(doc, "expiresAt");
-		if (token == NULL || strpbrk(token, "\r\n") != NULL || expires == NULL ||
-		    !aws_credentials_time(expires, &expires_ms)) {
-			r = err_set(err, 1, "%.200s: no proper accessToken and expiresAt", path);
-		} else if (expires_ms <= clock_wall_ms()) {
-			r = err_set(err, 1, "the sign-in has expired; run `aws sso login --profile %.100s`",
-				    sso->profile);
-		} else {
-			buf_puts(line, "x-amz-sso_bearer_token: ");
-			buf_puts(line, token);
-		}
-	}
-	json_doc_wipe(doc);
-	if (text.data != NULL) {
-		explicit_bzero(text.data, text.cap);
-	}
-	buf_fini(&text);
-	free(path);
-	return r;
-}
-
-static void put_escaped(struct buf *url, const char *s)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-
-	for (; *s != '\0'; s++) {
-		if (strchr(plain, *s) != NULL) {
-			buf_putc(url, *s);
-		} else {
-			buf_printf(url, "%%%02X", (unsigned char)*s);
-		}
-	}
-}
-
-static int put_url(const struct aws_settings *s, const struct aws_sso *sso, struct buf *url, struct err *err)
-{
-	const char *own = s->endpoint_url_sso != NULL ? s->endpoint_url_sso : s->endpoint_url;
+	const struct aws_settings *s = sso->deps.settings;
 	struct aws_url parsed;
 
-	if (!aws_region_is_valid(sso->region)) {
-		return err_set(err, 2, "profile %.100s: sso_region is not a region", sso->profile);
+	own = own != NULL ? own : s->endpoint_url;
+	if (!aws_region_is_valid(sso->how.region)) {
+		return err_set(err, 2, "profile %.100s: sso_region is not a region", sso->how.profile);
 	}
-	if (own != NULL && !aws_settings_true(s->ignore_endpoint_urls)) {
-		if (aws_url_parse(own, &parsed, err) != 0) {
-			return err_wrap(err, "AWS_ENDPOINT_URL_SSO");
-		}
-		buf_puts(url, own);
-		while (url->len > 0 && url->data[url->len - 1] == '/') {
-			url->data[--url->len] = '\0';
-		}
-	} else {
-		aws_endpoint_default(url, "portal.sso", sso->region);
+	if (own == NULL || aws_settings_true(s->ignore_endpoint_urls)) {
+		aws_endpoint_default(url, host, sso->how.region);
+		return 0;
 	}
-	buf_puts(url, "/federation/credentials?role_name=");
-	put_escaped(url, sso->role);
-	buf_puts(url, "&account_id=");
-	put_escaped(url, sso->account);
+	if (aws_url_parse(own, &parsed, err) != 0) {
+		return err_wrap(err, "its endpoint");
+	}
+	buf_append(url, own, strlen(own) - (own[strlen(own) - 1] == '/' ? 1 : 0));
 	return 0;
 }
 
-struct aws_source *aws_source_sso(const struct aws_source_deps *deps, const struct aws_sso *how, aws_source_fn fn,
-				  void *ctx)
+static void ask_for_credentials(struct sso *sso)
 {
-	struct sso *sso = xcalloc(1, sizeof(*sso));
 	struct buf url = BUF_INIT;
 	struct buf token = BUF_INIT;
 	const char *headers[] = { NULL, NULL };
@@ -188,22 +115,102 @@ struct aws_source *aws_source_sso(const struct aws_source_deps *deps, const stru
 		.pause_us = pause_us,
 		.attempts = attempts,
 	};
+	struct err err = ERR_INIT;
 
-	sso->source = (struct aws_source){ stop, fn, ctx };
-	sso->loop = deps->loop;
-	loop_timer_init(&sso->timer, on_timer, sso);
-	if (put_url(deps->settings, how, &url, &sso->err) != 0 ||
-	    put_token(deps->settings, how, &token, &sso->err) != 0) {
-		loop_timer_set(sso->loop, &sso->timer, loop_now_us(sso->loop));
-	} else {
-		args.url = url.data;
-		headers[0] = token.data;
-		sso->fetch = aws_fetch_start(sso->loop, deps->http, &args, on_document, sso);
+	if (put_endpoint(sso, sso->deps.settings->endpoint_url_sso, "portal.sso", &url, &err) != 0) {
+		buf_fini(&url);
+		end(sso, NULL, &err);
+		return;
 	}
-	if (token.data != NULL) {
-		explicit_bzero(token.data, token.cap);
-	}
+	buf_puts(&url, "/federation/credentials?role_name=");
+	text_percent(&url, sso->how.role);
+	buf_puts(&url, "&account_id=");
+	text_percent(&url, sso->how.account);
+	buf_puts(&token, "x-amz-sso_bearer_token: ");
+	buf_puts(&token, sso->token.access_token);
+	args.url = url.data;
+	headers[0] = token.data;
+	sso->fetch = aws_fetch_start(sso->deps.loop, sso->deps.http, &args, on_credentials, sso);
+	explicit_bzero(token.data, token.cap);
 	buf_fini(&token);
 	buf_fini(&url);
+}
+
+static void use_token(struct sso *sso)
+{
+	struct err err = ERR_INIT;
+
+	if (sso->token.expires_ms <= clock_wall_ms()) {
+		err_set(&err, 1, "the sign-in has expired; run `aws sso login --profile %.100s`", sso->how.profile);
+		end(sso, NULL, &err);
+		return;
+	}
+	ask_for_credentials(sso);
+}
+
+static void on_renewed(void *ctx, struct buf *body, const struct err *why)
+{
+	struct sso *sso = ctx;
+	struct err err = why != NULL ? *why : (struct err)ERR_INIT;
+
+	sso->fetch = NULL;
+	/* The old one may do for a while yet. */
+	if (body == NULL || aws_sso_cache_renew(&sso->token, body, clock_wall_ms(), &err) != 0) {
+		log_warn("the SSO token could not be renewed: %s", err.msg);
+	}
+	use_token(sso);
+}
+
+static int renew(struct sso *sso)
+{
+	static const char *const headers[] = { "Content-Type: application/json", NULL };
+	struct buf url = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct aws_fetch_args args = {
+		.method = "POST",
+		.headers = headers,
+		.timeout_us = timeout_us,
+		.pause_us = pause_us,
+		.attempts = attempts,
+	};
+	int r = put_endpoint(sso, sso->deps.settings->endpoint_url_sso_oidc, "oidc", &url, &err);
+
+	if (r == 0) {
+		buf_puts(&url, "/token");
+		args.url = url.data;
+		args.body = aws_sso_cache_request(&sso->token);
+		sso->fetch = aws_fetch_start(sso->deps.loop, sso->deps.http, &args, on_renewed, sso);
+		blob_unref(args.body);
+	}
+	buf_fini(&url);
+	return r;
+}
+
+static void on_start(void *ctx)
+{
+	struct sso *sso = ctx;
+	int64_t now_ms = clock_wall_ms();
+	struct err err = ERR_INIT;
+
+	if (aws_sso_cache_read(&sso->token, sso->deps.settings, &sso->how, &err) != 0) {
+		end(sso, NULL, &err);
+		return;
+	}
+	if (!sso->how.by_session || sso->token.expires_ms - now_ms > renew_ms ||
+	    !aws_sso_cache_is_renewable(&sso->token, now_ms) || renew(sso) != 0) {
+		use_token(sso);
+	}
+}
+
+struct aws_source *aws_source_sso(const struct aws_source_deps *deps, const struct aws_sso *how, aws_source_fn fn,
+				  void *ctx)
+{
+	struct sso *sso = xcalloc(1, sizeof(*sso));
+
+	sso->source = (struct aws_source){ stop, fn, ctx };
+	sso->deps = *deps;
+	sso->how = *how;
+	loop_timer_init(&sso->timer, on_start, sso);
+	loop_timer_set(deps->loop, &sso->timer, loop_now_us(deps->loop));
 	return &sso->source;
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/aws_xml.h"
 #include "edge/aws_call.h"
 #include "edge/aws_credentials.h"
@@ -25,20 +26,9 @@ struct sts_call {
 
 static void put_field(struct buf *form, const char *name, const char *value)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-
-	if (value == NULL) {
-		return;
-	}
-	buf_putc(form, '&');
-	buf_puts(form, name);
-	buf_putc(form, '=');
-	for (; *value != '\0'; value++) {
-		if (strchr(plain, *value) != NULL) {
-			buf_putc(form, *value);
-		} else {
-			buf_printf(form, "%%%02X", (unsigned char)*value);
-		}
+	if (value != NULL) {
+		buf_printf(form, "&%s=", name);
+		text_percent(form, value);
 	}
 }
 

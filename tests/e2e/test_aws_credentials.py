@@ -2,6 +2,7 @@
 """Where credentials come from: the same environment and the same files give botocore and us the same identity. Instance
 metadata, container endpoint and SSO are local stand-ins: they exist only inside of AWS."""
 import datetime
+import hashlib
 import json
 import os
 import threading
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import botocore.session
+import botocore.tokens
+import botocore.utils
 import pytest
 
 from aws_peers import REGION, Moto, Stub, Tool, document, metadata_service
@@ -347,6 +350,57 @@ def test_sso(with_session, home, tool, stub, tmp_path, monkeypatch):
     assert "run `aws sso login --profile default`" in tool(env).call("credentials")["error"]
     (cache / f"{name}.json").write_text(json.dumps({"accessToken": "other", "expiresAt": "2036-01-01T00:00:00Z"}))
     assert "HTTP status 401 UnauthorizedException" in tool(env).call("credentials")["error"]
+
+
+def test_sso_token_is_renewed(home, tool, stub, tmp_path, monkeypatch):
+    """As botocore renews it: same request, same file."""
+    asked = []
+
+    def answer(request):
+        if request.path == "/token":
+            asked.append(json.loads(request.body))
+            if asked[-1]["refreshToken"] == "TOPTOKEN-gone":
+                return 400, {}, b'{"error":"invalid_grant"}'
+            return 200, {}, json.dumps({"accessToken": "TOPTOKEN2", "expiresIn": 28800, "refreshToken": "TOPTOKEN-r2",
+                                        "tokenType": "Bearer"}).encode()
+        if request.headers["x-amz-sso_bearer_token"] != "TOPTOKEN2":
+            return 401, {}, b"{}"
+        return 200, {}, json.dumps({"roleCredentials": {"accessKeyId": "SSOKEY", "secretAccessKey": "TOPSECRET",
+                                                        "sessionToken": "t", "expiration": 2082758400000}}).encode()
+
+    portal = stub(answer)
+    env = home("[default]\nsso_role_name = r\nsso_account_id = 123456789012\nsso_session = s\n[sso-session s]\n"
+               "sso_start_url = https://d-1.awsapps.com/start\nsso_region = us-east-1\n", AWS_ENDPOINT_URL=portal.url)
+    file = tmp_path / ".aws" / "sso" / "cache" / (hashlib.sha1(b"s").hexdigest() + ".json")
+    file.parent.mkdir(parents=True)
+    cached = {"accessToken": "TOPTOKEN", "expiresAt": stamp(60)[:19] + "Z", "refreshToken": "TOPTOKEN-r1",
+              "clientId": "c", "clientSecret": "TOPSECRET-c", "registrationExpiresAt": "2036-01-01T00:00:00Z",
+              "startUrl": "https://d-1.awsapps.com/start", "region": "us-east-1"}
+    file.write_text(json.dumps(cached))
+    assert tool(env).call("credentials")["access_key_id"] == "SSOKEY"
+    ours = json.loads(file.read_text())
+    assert file.stat().st_mode & 0o777 == 0o600 and len(list(file.parent.iterdir())) == 1
+    file.write_text(json.dumps(cached))
+    theirs = renewed_by_botocore(env, file.parent, monkeypatch)
+    assert asked[0] == asked[1] == {"grantType": "refresh_token", "clientId": "c", "clientSecret": "TOPSECRET-c",
+                                    "refreshToken": "TOPTOKEN-r1"}
+    assert {**ours, "expiresAt": ""} == {**theirs, "expiresAt": ""} and len(ours["expiresAt"]) == len(theirs["expiresAt"])
+    # One that cannot be renewed, and has expired.
+    file.write_text(json.dumps({**cached, "refreshToken": "TOPTOKEN-gone", "expiresAt": "2020-01-01T00:00:00Z"}))
+    t = tool(env)
+    assert "run `aws sso login --profile default`" in t.call("credentials")["error"]
+    t.err.wait("the SSO token could not be renewed: HTTP status 400")
+
+
+def renewed_by_botocore(env, directory, monkeypatch):
+    """Its cache directory is a constant made when it was imported."""
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    session = botocore.session.Session()
+    provider = botocore.tokens.SSOTokenProvider(
+        session, cache=botocore.utils.JSONFileCache(str(directory), dumps_func=botocore.tokens._sso_json_dumps))
+    provider.load_token().get_frozen_token()
+    return json.loads(next(directory.iterdir()).read_text())
 
 
 # --- keeping them fresh ---

@@ -121,6 +121,17 @@ static void test_unpercent(void **state)
 	buf_fini(&out);
 }
 
+static void test_percent(void **state)
+{
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	text_percent(&out, "aZ09-_.~");
+	text_percent(&out, " /+%\n\xc3\xa9");
+	assert_string_equal(out.data, "aZ09-_.~%20%2F%2B%25%0A%C3%A9");
+	buf_fini(&out);
+}
+
 static void test_json_string(void **state)
 {
 	static const struct {
@@ -190,10 +201,11 @@ static void test_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_u64),	    cmocka_unit_test(test_seconds),
-		cmocka_unit_test(test_base64),	    cmocka_unit_test(test_unpercent),
-		cmocka_unit_test(test_json_string), cmocka_unit_test(test_json_ascii),
-		cmocka_unit_test(test_uuid),	    cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_u64),	   cmocka_unit_test(test_seconds),
+		cmocka_unit_test(test_base64),	   cmocka_unit_test(test_percent),
+		cmocka_unit_test(test_unpercent),  cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_json_ascii), cmocka_unit_test(test_uuid),
+		cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
