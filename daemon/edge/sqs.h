@@ -2,7 +2,7 @@
 /*
  * Amazon SQS, JSON 1.0 protocol. Queues are named by their URL, which goes into the request as it is; where the request
  * goes is the endpoint's affair (AWS_ENDPOINT_URL_SQS, ...; else the region's, and for a URL of Amazon's own hosts the
- * region it names). All strings in arguments are borrowed for the call of the function. See edge/aws_client.h for how
+ * region it names). All strings in arguments are borrowed for the call of the function. See edge/aws_call.h for how
  * calls end and are cancelled.
  */
 #ifndef EDGE_SQS_H
