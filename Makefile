@@ -12,7 +12,7 @@ PYTHON ?= python3
 FUZZ_CC ?= $(or $(shell command -v clang),clang-14)
 FUZZ_SECONDS ?= 20
 
-LIBS := libmicrohttpd jansson librabbitmq libssl libcrypto libcurl
+LIBS := libmicrohttpd jansson librabbitmq libssl libcrypto libcurl zlib
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings \
 	-Wvla -Wformat=2 -Wundef -Wswitch-enum

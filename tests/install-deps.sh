@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 level=${1:?build, test, conformance or lint}
-packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev"
+packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
 test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
 
 # Tools that may be there without their package: a newer node or go must not be replaced.
@@ -62,7 +62,7 @@ for p in $packages; do
 done
 
 if ! command -v apt-get >/dev/null; then
-	if [ "$level" = build ] && pkg-config --exists libmicrohttpd jansson librabbitmq libcurl 2>/dev/null; then
+	if [ "$level" = build ] && pkg-config --exists libmicrohttpd jansson librabbitmq libcurl zlib 2>/dev/null; then
 		exit 0
 	fi
 	echo "install-deps: this is neither Debian nor Ubuntu; please install what these Debian packages hold:" >&2

@@ -34,6 +34,7 @@ layer 'edge/*.[ch]' 'base|core|loop|io|edge'
 only_in '#include <microhttpd' io/httpd_mhd_priv.h
 only_in '#include <jansson' io/json.c
 only_in '#include <curl/' io/httpc.c
+only_in '#include <zlib' io/gzip.c
 only_in '#include <amqp' 'io/amqp_conn\.[ch]'
 only_in 'pthread_mutex' loop/mailbox.c
 only_in '\bclock_gettime\(' base/clock.c
