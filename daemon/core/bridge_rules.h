@@ -25,6 +25,12 @@
 #define BRIDGE_HIDE_S 30u
 #define BRIDGE_RENEW_S 10u
 
+/* What a runtime is shown when nobody said anything else, and in local payload mode. */
+#define BRIDGE_NO_TRACE                                                                                              \
+	"Root=0-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0;Lineage=00000000:0"
+#define LOCAL_REQUEST_ID "local-request-id"
+#define LOCAL_DEADLINE_MS 2035313041000
+
 enum bridge_fate {
 	BRIDGE_ANSWER,	     /* send the response, then delete the request */
 	BRIDGE_ANSWER_ERROR, /* the same with the error document */

@@ -105,7 +105,7 @@ unsigned dispatch_live(const struct dispatch *d)
 /* Hands the event of inv to one of the polls of inst. false: they were all dead. */
 static bool hand_over(struct dispatch *d, struct instance *inst, struct invocation *inv, int64_t now_us)
 {
-	int64_t deadline = now_us + d->cfg.invoke_timeout_us;
+	int64_t deadline = inv->event->unlimited ? INT64_MAX : now_us + d->cfg.invoke_timeout_us;
 
 	d->ops->handing(d->ctx, inst);
 	while (!list_empty(&inst->polls)) {
@@ -293,6 +293,7 @@ void dispatch_poll_gone(struct dispatch *d, struct instance *inst, struct poll *
 	list_unlink(&p->link);
 	if (inst->state == INST_IDLE && list_empty(&inst->polls)) {
 		set_away(d, inst, now_us);
+		d->ops->lost(d->ctx, inst);
 	}
 }
 

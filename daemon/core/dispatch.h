@@ -48,6 +48,9 @@ struct dispatch_ops {
 	void (*rearm)(void *ctx, int64_t at_us);
 	/* The last instance is gone and drain was asked for. */
 	void (*drained)(void *ctx);
+	/* The runtime of inst ended, or hung up while it waited for an event: what comes next is another one, or a
+	 * restarted one. */
+	void (*lost)(void *ctx, struct instance *inst);
 };
 
 struct dispatch_config {

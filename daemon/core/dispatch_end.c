@@ -169,6 +169,10 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 	if (inst->deadline_us < now_us + return_min_us) {
 		inst->deadline_us = now_us + return_min_us;
 	}
+	if (inst->event->unlimited) {
+		inst->deadline_us = now_us + d->cfg.init_timeout_us;
+		dispatch_arm(d, inst->deadline_us);
+	}
 	end_event(d, inst, a->kind, body, content_type, error_type, now_us);
 	blob_unref(body);
 	if (inst->state == INST_BUSY && d->draining && d->pending_count == 0) {
@@ -252,6 +256,7 @@ void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, i
 	} else if (was != INST_STOPPING) {
 		d->unasked_ends++;
 	}
+	d->ops->lost(d->ctx, inst);
 	dispatch_pump(d, now_us);
 	check_drained(d);
 }

@@ -20,6 +20,7 @@ enum kind {
 	SECRET,
 	NAME,
 	VERSION_NAME,
+	QUEUE,
 	ACCOUNT,
 	NUMBER,
 	SECONDS,
@@ -100,6 +101,26 @@ static const struct option options[] = {
 	  "the same as AWS_LAMBDA_LOG_FORMAT=JSON, for the daemon only" },
 	{ "READY_FD", NUMBER, AT(ready_fd), 1, 65535, NULL, true,
 	  "when everything listens, \"invoke=HOST:PORT runtime=HOST:PORT\" is written to this descriptor" },
+	{ "PROXY_LAMBDA_REQ_QUEUE_URL", QUEUE, AT(bridge_requests), 0, 0, NULL, true,
+	  "SQS bridge: URL of the request queue, or auto: look up proxy_lambda_req; default: no bridge" },
+	{ "LAMBDA_PROXY_REQ_QUEUE_URL", QUEUE, AT(bridge_requests), 0, 0, NULL, true,
+	  "the same, when PROXY_LAMBDA_REQ_QUEUE_URL is not set" },
+	{ "PROXY_LAMBDA_RESP_QUEUE_URL", QUEUE, AT(bridge_responses), 0, 0, NULL, true,
+	  "SQS bridge: URL of the response queue, or auto; default: asynchronous, nobody is answered" },
+	{ "LAMBDA_PROXY_RESP_QUEUE_URL", QUEUE, AT(bridge_responses), 0, 0, NULL, true,
+	  "the same, when PROXY_LAMBDA_RESP_QUEUE_URL is not set" },
+	{ "PROXY_LAMBDA_ENFORCE_TIMEOUT", BOOL, AT(bridge_enforce_timeout), 0, 0, "FALSE", true,
+	  "SQS bridge and payload file: AWS_LAMBDA_FUNCTION_TIMEOUT counts for their events too" },
+	{ "PROXY_LAMBDA_ANSWER_ERRORS", BOOL, AT(bridge_answer_errors), 0, 0, "FALSE", true,
+	  "SQS bridge: function errors are answered and not tried again" },
+	{ "PROXY_LAMBDA_AUTO_RERUN", SECONDS_OR_0, AT(bridge_rerun_us), 0, 43200, NULL, true,
+	  "SQS bridge: seconds until an event that ended in a function error is tried again; default: after a "
+	  "restart of "
+	  "the runtime" },
+	{ "PROXY_LAMBDA_MAX_MESSAGE", NUMBER, AT(bridge_max_message), 1024, 1048576, "262144", true,
+	  "SQS bridge: responses of so many bytes and more are compressed" },
+	{ "PROXY_LAMBDA_PAYLOAD_FILE", TEXT, AT(payload_file), 0, 0, NULL, true,
+	  "a file whose content is the event; again whenever the runtime was restarted" },
 	{ "KUBERNETES_INIT_CONTAINER", PRESENT, AT(action), 0, 0, NULL, true,
 	  "when set: copy the own executable to /tmp and exit" },
 };
@@ -210,6 +231,9 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 	case VERSION_NAME:
 		set_text(slot, value);
 		return function_qualifier_is_valid(value);
+	case QUEUE:
+		set_text(slot, value);
+		return strcmp(value, "auto") == 0 || text_starts(value, "https://") || text_starts(value, "http://");
 	case ACCOUNT:
 		set_text(slot, value);
 		return strlen(value) == 12 && strspn(value, "0123456789") == 12;
@@ -253,6 +277,9 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		break;
 	case VERSION_NAME:
 		snprintf(out, size, "$LATEST, a number or an alias");
+		break;
+	case QUEUE:
+		snprintf(out, size, "a queue URL (https://...) or auto");
 		break;
 	case ACCOUNT:
 		snprintf(out, size, "12 digits");
@@ -324,6 +351,19 @@ static bool option_fallback(bool gateway, const struct option *o, const char **f
 	return !gateway;
 }
 
+/* Of several variables for one thing the first that is set counts. */
+static bool is_second_name(const struct config *cfg, const struct option *o)
+{
+	static const size_t shared[] = { AT(region), AT(bridge_requests), AT(bridge_responses) };
+
+	for (size_t i = 0; i < countof(shared); i++) {
+		if (o->offset == shared[i] && *(char *const *)(const void *)((const char *)cfg + o->offset) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int load_environment(struct config *cfg, struct err *err)
 {
 	for (size_t i = 0; i < countof(options); i++) {
@@ -337,7 +377,7 @@ static int load_environment(struct config *cfg, struct err *err)
 		if (o->kind == PRESENT ? value == NULL : value == NULL || *value == '\0') {
 			value = fallback;
 		}
-		if (o->offset == AT(region) && cfg->region != NULL) {
+		if (is_second_name(cfg, o)) {
 			continue;
 		}
 		if (value != NULL && !parse(cfg, o, value)) {
@@ -349,8 +389,7 @@ static int load_environment(struct config *cfg, struct err *err)
 
 void config_warn_unserved(char *const *environment)
 {
-	static const char *const unserved[] = { "PROXY_LAMBDA_REQ_QUEUE_URL=", "LAMBDA_PROXY_REQ_QUEUE_URL=",
-						"DEBUGGER_ACTIVE=" };
+	static const char *const unserved[] = { "DEBUGGER_ACTIVE=" };
 
 	for (; *environment != NULL; environment++) {
 		for (size_t i = 0; i < countof(unserved); i++) {

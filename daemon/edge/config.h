@@ -63,6 +63,14 @@ struct config {
 	uint64_t amqp_prefetch; /* 0 = unset */
 	uint64_t amqp_max_deliveries;
 
+	char *bridge_requests;	     /* URL of the SQS bridge's request queue, or "auto"; NULL = no bridge */
+	char *bridge_responses;	     /* the same of the response queue; NULL = asynchronous */
+	bool bridge_enforce_timeout; /* else a debugger may hold an event for as long as it likes */
+	bool bridge_answer_errors;
+	int64_t bridge_rerun_us; /* 0 = only after a restart of the runtime */
+	uint64_t bridge_max_message;
+	char *payload_file; /* local payload mode; NULL = off */
+
 	enum log_level log_level;
 	bool json;	 /* the daemon's log and the reports */
 	bool log_json;	 /* AWS_LAMBDA_LOG_FORMAT */

@@ -3,12 +3,23 @@
 #include "edge/payload.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/base58.h"
 #include "base/blob.h"
 #include "base/buf.h"
 #include "base/json_scan.h"
 #include "io/gzip.h"
+
+/* Queue messages are what XML 1.0 allows, and a reader has to know it for a text: JSON, but for two characters. */
+static bool can_stand(const struct blob *text)
+{
+	struct json_slice json;
+
+	return json_scan_text(text->data, text->len, &json) &&
+	       memmem(text->data, text->len, "\xef\xbf\xbe", 3) == NULL &&
+	       memmem(text->data, text->len, "\xef\xbf\xbf", 3) == NULL;
+}
 
 struct blob *payload_pack(struct blob *text, size_t limit, size_t *packed_len)
 {
@@ -17,7 +28,7 @@ struct blob *payload_pack(struct blob *text, size_t limit, size_t *packed_len)
 	bool ok;
 
 	*packed_len = text->len;
-	if (text->len < limit) {
+	if (text->len < limit && can_stand(text)) {
 		return blob_ref(text);
 	}
 	ok = gzip_compress(&packed, text->data, text->len) == GZIP_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Texts in queue messages: as they are while they fit, else gzip and base58. A reader takes any JSON for what it is and
+ * Texts in queue messages: JSON as it is while it fits, else gzip and base58. A reader takes any JSON for what it is and
  * everything else for a packed text.
  */
 #ifndef EDGE_PAYLOAD_H

@@ -90,6 +90,20 @@ static void reply_verdict(const struct call *c, enum rt_verdict verdict, const c
 
 /* --- next --- */
 
+static int64_t shown_deadline_ms(const struct runtime_api *api, const struct event *ev, int64_t deadline_us)
+{
+	/* As good as none, and of a length that every client can read. */
+	static const int64_t unlimited_ms = (int64_t)365 * 86400 * 1000;
+
+	if (ev->deadline_ms > 0) {
+		return ev->deadline_ms;
+	}
+	if (ev->unlimited) {
+		return clock_wall_ms() + unlimited_ms;
+	}
+	return clock_wall_ms() + (deadline_us - loop_now_us(api->loop)) / 1000;
+}
+
 static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
 {
 	struct waiter *w = container_of(p, struct waiter, poll);
@@ -105,10 +119,9 @@ static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_u
 		{ "Lambda-Runtime-Aws-Tenant-Id", ev->tenant_id },
 	};
 	struct httpd_req *req = w->req;
-	int64_t left_ms = (deadline_us - loop_now_us(w->api->loop)) / 1000;
 	int r;
 
-	snprintf(deadline_ms, sizeof(deadline_ms), "%lld", (long long)(clock_wall_ms() + left_ms));
+	snprintf(deadline_ms, sizeof(deadline_ms), "%lld", (long long)shown_deadline_ms(w->api, ev, deadline_us));
 	free(w);
 	/* A peer that hung up after the loop last looked would swallow the event. */
 	if (!httpd_req_alive(req)) {

@@ -289,6 +289,16 @@ static void on_drained(void *ctx)
 	s->deps.drained(s->deps.ctx);
 }
 
+static void on_lost(void *ctx, struct instance *inst)
+{
+	struct supervisor *s = ctx;
+
+	(void)inst;
+	if (!s->ending) {
+		s->deps.runtime_lost(s->deps.ctx);
+	}
+}
+
 static void on_tick(void *ctx)
 {
 	struct supervisor *s = ctx;
@@ -329,6 +339,7 @@ static const struct dispatch_ops supervisor_ops = {
 	.handing = on_handing,
 	.handed = on_handed,
 	.finished = on_finished,
+	.lost = on_lost,
 	.rearm = on_rearm,
 	.drained = on_drained,
 };

@@ -46,6 +46,7 @@ struct supervisor_deps {
 	struct sink *sink;
 	const struct config *cfg;
 	void (*drained)(void *ctx);
+	void (*runtime_lost)(void *ctx); /* one ended or hung up while it waited; from inside the dispatcher */
 	void *ctx;
 };
 

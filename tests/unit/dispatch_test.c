@@ -40,6 +40,7 @@ struct world {
 	struct buf log;
 	int64_t now;
 	int64_t rearmed;
+	unsigned lost;
 	bool start_fails;
 	struct caller callers[CALLERS];
 	struct slot_poll polls[SLOTS][2];
@@ -110,9 +111,14 @@ static void on_drained(void *ctx)
 	note(ctx, "drained");
 }
 
-static const struct dispatch_ops ops = {
-	on_start, on_stop, on_handing, on_handed, on_finished, on_rearm, on_drained
-};
+static void on_lost(void *ctx, struct instance *inst)
+{
+	assert_non_null(inst);
+	((struct world *)ctx)->lost++;
+}
+
+static const struct dispatch_ops ops = { on_start,    on_stop,	on_handing, on_handed,
+					 on_finished, on_rearm, on_drained, on_lost };
 
 static void on_done(struct invocation *inv, const struct outcome *out)
 {
