@@ -19,6 +19,7 @@
 #include "edge/local_invoker.h"
 #include "edge/runtime_api.h"
 #include "edge/self_copy.h"
+#include "edge/sources.h"
 #include "edge/startup.h"
 #include "edge/supervisor.h"
 #include "io/child.h"
@@ -35,6 +36,8 @@
 static const int64_t flush_us = 2 * 1000 * 1000;
 /* The same for a broker: to stop delivering, and to confirm the last replies. */
 static const int64_t broker_us = 5 * 1000 * 1000;
+/* The same for answers that are on their way to a queue. */
+static const int64_t settle_us = 15 * 1000 * 1000;
 
 struct daemon {
 	struct config cfg;
@@ -49,6 +52,7 @@ struct daemon {
 	struct invoke_api *invoke_api;
 	struct amqp_settings amqp;
 	struct amqp_bridge *bridge; /* NULL = AMQP is off */
+	struct sources *sources;    /* NULL = none but the Invoke API */
 	struct loop_hook end_hook;
 	struct loop_timer end_timer;
 	struct loop_timer quiet_timer;
@@ -61,7 +65,7 @@ static void stop_when_flushed(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (d->drained && invoke_api_busy(d->invoke_api) == 0 &&
+	if (d->drained && invoke_api_busy(d->invoke_api) == 0 && sources_busy(d->sources) == 0 &&
 	    (d->bridge == NULL || !amqp_bridge_busy(d->bridge))) {
 		loop_stop(d->loop);
 	}
@@ -78,7 +82,19 @@ static void on_end_timer(void *ctx)
 	if (d->bridge != NULL && amqp_bridge_busy(d->bridge)) {
 		log_warn("AMQP the broker did not confirm the last replies: it delivers their requests again");
 	}
+	if (sources_busy(d->sources) > 0) {
+		log_warn("messages could not be settled and will be delivered again count=%u",
+			 sources_busy(d->sources));
+	}
 	loop_stop(d->loop);
+}
+
+static int64_t end_wait_us(const struct daemon *d)
+{
+	if (sources_busy(d->sources) > 0) {
+		return settle_us;
+	}
+	return d->bridge != NULL ? broker_us : flush_us;
 }
 
 static void on_drained(void *ctx)
@@ -86,7 +102,7 @@ static void on_drained(void *ctx)
 	struct daemon *d = ctx;
 
 	d->drained = true;
-	loop_timer_set(d->loop, &d->end_timer, loop_now_us(d->loop) + (d->bridge != NULL ? broker_us : flush_us));
+	loop_timer_set(d->loop, &d->end_timer, loop_now_us(d->loop) + end_wait_us(d));
 	loop_wake(d->loop);
 }
 
@@ -136,12 +152,20 @@ static void begin_drain(struct daemon *d, int signo)
 	d->draining = true;
 	loop_hook_add(d->loop, &d->end_hook, stop_when_flushed, d);
 	invoke_api_quiesce(d->invoke_api);
+	sources_drain(d->sources);
 	if (d->bridge == NULL) {
 		drain(d);
 		return;
 	}
 	amqp_bridge_quiesce(d->bridge);
 	loop_timer_set(d->loop, &d->quiet_timer, loop_now_us(d->loop) + broker_us);
+}
+
+static void on_runtime_lost(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	sources_runtime_lost(d->sources);
 }
 
 static void on_signal(void *ctx, int signo)
@@ -198,9 +222,29 @@ static int build_bridge(struct daemon *d, struct err *err)
 	return d->bridge != NULL ? 0 : -1;
 }
 
+static int build_sources(struct daemon *d, struct err *err)
+{
+	const struct sources_deps deps = {
+		.loop = d->loop,
+		.children = d->children,
+		.cfg = &d->cfg,
+		.dispatch = supervisor_dispatch(d->supervisor),
+		.runtime_api = supervisor_runtime_address(d->supervisor),
+	};
+
+	if (!sources_wanted(&d->cfg)) {
+		return 0;
+	}
+	d->sources = sources_new(&deps, err);
+	d->invoker.sources = d->sources;
+	return d->sources != NULL ? 0 : -1;
+}
+
 static int build(struct daemon *d, struct err *err)
 {
-	struct supervisor_deps deps = { .cfg = &d->cfg, .drained = on_drained, .ctx = d };
+	struct supervisor_deps deps = {
+		.cfg = &d->cfg, .drained = on_drained, .runtime_lost = on_runtime_lost, .ctx = d
+	};
 
 	d->loop = loop_new();
 	d->children = d->loop != NULL ? children_new(d->loop, guard_pid(d->guard)) : NULL;
@@ -228,7 +272,10 @@ static int build(struct daemon *d, struct err *err)
 		return err_wrap(err, "Invoke API");
 	}
 	sink_start(d->sink);
-	return d->cfg.amqp_uri != NULL ? build_bridge(d, err) : 0;
+	if (d->cfg.amqp_uri != NULL && build_bridge(d, err) != 0) {
+		return -1;
+	}
+	return build_sources(d, err);
 }
 
 /* Accepts a half-built daemon. Servers go first: they hold references into the dispatcher. */
@@ -236,6 +283,7 @@ static void tear_down(struct daemon *d)
 {
 	invoke_api_free(d->invoke_api);
 	amqp_bridge_free(d->bridge);
+	sources_free(d->sources);
 	runtime_api_free(d->runtime_api);
 	supervisor_free(d->supervisor);
 	sink_free(d->sink, flush_us);
@@ -261,6 +309,7 @@ static int serve(struct daemon *d, struct err *err)
 		return -1;
 	}
 	tell_ready(d);
+	sources_start(d->sources);
 	r = loop_run(d->loop);
 	if (r != 0) {
 		return err_set(err, 1, "event loop: %s", strerror(-r));

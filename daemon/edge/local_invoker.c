@@ -6,6 +6,7 @@
 #include "core/dispatch.h"
 #include "edge/amqp_bridge.h"
 #include "edge/metrics.h"
+#include "edge/sources.h"
 #include "loop/loop.h"
 
 static struct local_invoker *of(const struct invoker *self)
@@ -46,12 +47,14 @@ static void metrics(const struct invoker *self, struct buf *out)
 	if (l->bridge != NULL) {
 		amqp_bridge_metrics(l->bridge, out);
 	}
+	sources_render(l->sources, out);
 }
 
 void local_invoker_init(struct local_invoker *l, struct loop *loop, struct dispatch *d)
 {
 	l->invoker = (struct invoker){ .submit = submit, .cancel = cancel, .ready = ready, .metrics = metrics };
 	l->bridge = NULL;
+	l->sources = NULL;
 	l->loop = loop;
 	l->dispatch = d;
 }

@@ -8,10 +8,12 @@
 struct amqp_bridge;
 struct dispatch;
 struct loop;
+struct sources;
 
 struct local_invoker {
 	struct invoker invoker;
 	const struct amqp_bridge *bridge; /* for the metrics; NULL = none */
+	const struct sources *sources;	  /* the same */
 	/* private */
 	struct loop *loop;
 	struct dispatch *dispatch;

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from harness import Daemon, Gate, Runtime
+from queues import Gateway, Moto, Queues
 
 
 def check_end(daemon):
@@ -60,6 +61,29 @@ def played(start):
     event = runtime.next()
     yield d, runtime, future, event
     runtime.close()
+
+
+@pytest.fixture(scope="session")
+def moto():
+    server = Moto()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def queues(moto):
+    """A request and a response queue on moto, which verifies signatures."""
+    pair = Queues(moto)
+    yield pair
+    pair.delete()
+
+
+@pytest.fixture
+def gateway(moto):
+    """Between the daemon and moto: sees every call, and cuts the line."""
+    g = Gateway(moto)
+    yield g
+    g.stop()
 
 
 @pytest.fixture

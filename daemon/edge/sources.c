@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Builds and ends the event sources. */
+#include "edge/sources.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "core/dispatch.h"
+#include "edge/aws_client.h"
+#include "edge/config.h"
+#include "edge/local_payload.h"
+#include "edge/sqs.h"
+#include "edge/sqs_bridge.h"
+#include "loop/loop.h"
+
+struct sources {
+	struct sources_deps deps;
+	struct aws *aws; /* NULL = not needed */
+	struct sqs *sqs;
+	struct sqs_bridge *bridge;
+	struct local_payload *payload;
+};
+
+bool sources_wanted(const struct config *cfg)
+{
+	return cfg->bridge_requests != NULL || cfg->payload_file != NULL;
+}
+
+static int build(struct sources *s, struct err *err)
+{
+	const struct config *cfg = s->deps.cfg;
+	const struct aws_deps aws = {
+		.loop = s->deps.loop,
+		.children = s->deps.children,
+		.region = cfg->region,
+	};
+	struct sqs_bridge_deps bridge = {
+		.loop = s->deps.loop,
+		.cfg = cfg,
+		.dispatch = s->deps.dispatch,
+		.runtime_api = s->deps.runtime_api,
+	};
+
+	if (cfg->payload_file != NULL) {
+		s->payload = local_payload_new(s->deps.loop, cfg, s->deps.dispatch, err);
+		if (s->payload == NULL) {
+			return -1;
+		}
+	}
+	if (cfg->bridge_requests == NULL) {
+		return 0;
+	}
+	s->aws = aws_new(&aws, err);
+	if (s->aws == NULL) {
+		return err_wrap(err, "SQS bridge");
+	}
+	s->sqs = sqs_new(s->aws);
+	bridge.sqs = s->sqs;
+	s->bridge = sqs_bridge_new(&bridge);
+	return 0;
+}
+
+struct sources *sources_new(const struct sources_deps *deps, struct err *err)
+{
+	struct sources *s = xcalloc(1, sizeof(*s));
+
+	s->deps = *deps;
+	if (build(s, err) != 0) {
+		sources_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void sources_free(struct sources *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	sqs_bridge_free(s->bridge);
+	local_payload_free(s->payload);
+	sqs_free(s->sqs);
+	aws_free(s->aws);
+	free(s);
+}
+
+void sources_start(struct sources *s)
+{
+	if (s == NULL) {
+		return;
+	}
+	/* Whoever debugs wants to see the runtime come up now, and the first event not to wait for it. */
+	dispatch_prestart(s->deps.dispatch, loop_now_us(s->deps.loop));
+	if (s->bridge != NULL) {
+		sqs_bridge_start(s->bridge);
+	}
+	if (s->payload != NULL) {
+		local_payload_start(s->payload);
+	}
+}
+
+void sources_runtime_lost(struct sources *s)
+{
+	if (s != NULL) {
+		sqs_bridge_runtime_lost(s->bridge);
+		local_payload_runtime_lost(s->payload);
+	}
+}
+
+void sources_drain(struct sources *s)
+{
+	if (s != NULL) {
+		sqs_bridge_drain(s->bridge);
+	}
+}
+
+unsigned sources_busy(const struct sources *s)
+{
+	return s != NULL ? sqs_bridge_busy(s->bridge) : 0;
+}
+
+void sources_render(const struct sources *s, struct buf *out)
+{
+	if (s != NULL && s->bridge != NULL) {
+		sqs_bridge_render(s->bridge, out);
+	}
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proxy-lambda: the runtime that is deployed in place of a function which is debugged elsewhere (edge/proxy_lambda.h). */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "edge/aws_client.h"
+#include "edge/proxy_lambda.h"
+#include "edge/proxy_settings.h"
+#include "io/child.h"
+#include "loop/loop.h"
+#include "loop/signals.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+struct program {
+	struct proxy_settings settings;
+	struct loop *loop;
+	struct signals *signals;
+	struct children *children; /* for credential_process */
+	struct aws *aws;
+	struct proxy_lambda *proxy;
+	int exit_code;
+};
+
+static void on_signal(void *ctx, int signo)
+{
+	struct program *p = ctx;
+
+	if (signo == SIGCHLD) {
+		children_reap(p->children);
+	} else {
+		loop_stop(p->loop);
+	}
+}
+
+static void on_failed(void *ctx, const char *reason)
+{
+	struct program *p = ctx;
+
+	log_error("%s", reason);
+	p->exit_code = 1;
+	loop_stop(p->loop);
+}
+
+static int build(struct program *p, struct err *err)
+{
+	struct aws_deps aws = { .region = p->settings.region };
+	struct proxy_deps proxy = { .settings = &p->settings, .failed = on_failed, .ctx = p };
+
+	p->loop = loop_new();
+	p->children = p->loop != NULL ? children_new(p->loop, 0) : NULL;
+	p->signals = p->loop != NULL ? signals_new(p->loop, on_signal, p) : NULL;
+	if (p->children == NULL || p->signals == NULL) {
+		return err_set(err, 1, "event loop: %s", strerror(errno));
+	}
+	aws.loop = proxy.loop = p->loop;
+	aws.children = p->children;
+	p->aws = aws_new(&aws, err);
+	if (p->aws == NULL) {
+		return -1;
+	}
+	proxy.aws = p->aws;
+	p->proxy = proxy_lambda_new(&proxy, err);
+	return p->proxy != NULL ? 0 : -1;
+}
+
+static void tear_down(struct program *p)
+{
+	proxy_lambda_free(p->proxy);
+	aws_free(p->aws);
+	children_free(p->children);
+	signals_free(p->signals);
+	loop_free(p->loop);
+}
+
+static int serve(struct program *p, struct err *err)
+{
+	struct buf dump = BUF_INIT;
+	int r;
+
+	proxy_settings_dump(&dump, environ);
+	printf("AWS env vars:\n%s", dump.data != NULL ? dump.data : "");
+	fflush(stdout);
+	buf_fini(&dump);
+	if (build(p, err) != 0) {
+		return -1;
+	}
+	proxy_lambda_start(p->proxy);
+	r = loop_run(p->loop);
+	return r != 0 ? err_set(err, 1, "event loop: %s", strerror(-r)) : 0;
+}
+
+static void print_help(void)
+{
+	printf("usage: proxy-lambda\n\n"
+	       "A runtime for AWS Lambda (provided.al2023) that is deployed, as bootstrap, in place of a function "
+	       "and\n"
+	       "hands each event over SQS to the machine where the function is debugged by\n"
+	       "lambda-runtime-api-daemon.\n\n"
+	       "Environment:\n");
+	proxy_settings_print_help(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	struct program p = { .exit_code = 0 };
+	struct err err = ERR_INIT;
+
+	signals_block();
+	log_setup(LOG_INFO, false);
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		print_help();
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		printf("proxy-lambda %s\n", VERSION);
+		return 0;
+	}
+	if (proxy_settings_load(&p.settings, &err) == 0 && p.settings.runtime_api == NULL) {
+		err_set(&err, 2,
+			"AWS_LAMBDA_RUNTIME_API is not set: this is a runtime, which Lambda or an emulator starts");
+	}
+	if (err.code == 0) {
+		log_setup(p.settings.log_level, false);
+		(void)serve(&p, &err);
+	}
+	if (err.code != 0) {
+		fprintf(stderr, "proxy-lambda: %s\n", err.msg);
+		p.exit_code = err.code;
+	}
+	tear_down(&p);
+	return p.exit_code;
+}
