@@ -93,7 +93,7 @@ class Gateway:
     def __init__(self, server):
         self.calls = []
         self.changed = threading.Condition()
-        self.failing = 0
+        self.fail_action = ("", 0)  # the next calls of this action, "" = of any, are answered with 500
         self.cut = False
         gateway = self
 
@@ -117,15 +117,20 @@ class Gateway:
         call = {"action": action, "time": time.monotonic(), **json.loads(body)}
         with self.changed:
             self.calls.append(call)
-            failing, self.failing = self.failing > 0, max(0, self.failing - 1)
+            name, left = self.fail_action
+            failing = left > 0 and name in ("", action)
+            self.fail_action = (name, left - failing)
             cut = self.cut
             self.changed.notify_all()
         if cut:
             handler.close_connection = True
             handler.connection.close()
             return
-        status, reply = (500, b'{"__type":"com.amazonaws.sqs#InternalFailure","message":"told to fail"}') if failing \
-            else self.forward(handler, server, body)
+        try:
+            status, reply = (500, b'{"__type":"com.amazonaws.sqs#InternalFailure","message":"told to fail"}') if failing \
+                else self.forward(handler, server, body)
+        except OSError:
+            return  # the server was stopped while a long poll was under way
         with self.changed:
             call["status"], call["reply"] = status, json.loads(reply) if reply else {}
             cut = self.cut
@@ -168,10 +173,6 @@ class Gateway:
             hits = self.changed.wait_for(found, limit)
             assert hits, f"no {action} number {count} in {[(c['action'], c.get('status')) for c in self.calls]}"
         return hits[count - 1]
-
-    def fail(self, count):
-        with self.changed:
-            self.failing = count
 
     def set_cut(self, cut):
         with self.changed:
