@@ -148,6 +148,8 @@ def handle(conn, event, body, rid):
         os._exit(9)
     if do == "size":
         return b"x" * event["bytes"]
+    if do == "noise":
+        return b'"%s"' % base64.b64encode(os.urandom(event["bytes"]))[:event["bytes"] - 2]
     if do == "respond_and_hang":
         conn.call("POST", f"{post}/response", body)
         signal.pause()
