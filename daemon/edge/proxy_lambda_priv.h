@@ -19,7 +19,7 @@ struct httpc;
 struct httpc_call;
 struct sqs;
 
-#define PROXY_FOREIGN_MAX 64u
+#define PROXY_FOREIGN_MAX 10u
 
 struct proxy_lambda {
 	struct proxy_deps deps;
@@ -38,9 +38,11 @@ struct proxy_lambda {
 	bool responses_guessed; /* by default: that it is not there means that there is none */
 	bool sent;
 	unsigned failures; /* of receiving, in a row */
-	/* responses to others that a purge came upon; hidden until it is over */
+	/* responses to others that a purge came upon, to be shown again */
 	char *foreign[PROXY_FOREIGN_MAX];
 	unsigned foreign_count;
+	bool purge_again;
+	unsigned aside; /* how long to let others receive, in units of proxy_wait.c */
 	char *receipt; /* of the response at hand */
 	struct blob *response;
 	char *response_error; /* its error type; NULL = a response */

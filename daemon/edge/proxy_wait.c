@@ -19,11 +19,13 @@
 
 static const unsigned purge_batch = 10;
 static const int long_poll_s = 20;
-static const int hide_s = 30;
-static const unsigned retry_s = 2;
-/* A response to another proxy goes back to the queue at once, so that the other gets it, and later and later when the
- * other seems to be gone. */
-static const unsigned free_returns = 5;
+/* Long enough to delete what was received; what a proxy that was ended takes with it comes back as soon. */
+static const int hide_s = 5;
+static const int64_t retry_us = 2 * 1000 * 1000;
+/* A response to another proxy goes back to the queue at once, and whoever had it steps aside for a moment, so that it finds
+ * its way: those who do not want it become fewer with each try. After so many tries the other has probably gone. */
+static const unsigned free_returns = 20;
+static const int64_t aside_us = 50 * 1000;
 
 static void wait_for_response(void *ctx);
 
@@ -70,7 +72,11 @@ static void release_foreign(struct proxy_lambda *p)
 	char *receipt;
 
 	if (p->foreign_count == 0) {
-		proxy_send(p);
+		if (p->purge_again) {
+			proxy_purge(p);
+		} else {
+			proxy_send(p);
+		}
 		return;
 	}
 	receipt = p->foreign[--p->foreign_count];
@@ -89,7 +95,7 @@ static void on_purged(void *ctx, const struct aws_failure *failure, const bool *
 		return;
 	}
 	log_info("stale responses deleted count=%zu", count);
-	proxy_purge(p);
+	release_foreign(p);
 }
 
 /* No queue, or none that this function may read. */
@@ -126,10 +132,10 @@ static void on_stale(void *ctx, const struct aws_failure *failure, const struct 
 			p->foreign[p->foreign_count++] = xstrdup(messages[i].receipt);
 		}
 	}
+	/* Others' responses would come again and again; who sends such ones marks all, so that the rest does no harm. */
+	p->purge_again = stale_count > 0;
 	if (stale_count > 0) {
 		p->call = sqs_delete_batch(p->sqs, p->responses, stale, stale_count, on_purged, p);
-	} else if (count > 0 && p->foreign_count < PROXY_FOREIGN_MAX) {
-		proxy_purge(p);
 	} else {
 		release_foreign(p);
 	}
@@ -184,7 +190,16 @@ static void on_passed_on(void *ctx, const struct aws_failure *failure, const cha
 	if (failure != NULL) {
 		log_warn("a response that is not ours could not be put back: %s", failure->message);
 	}
-	wait_for_response(p);
+	loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + (int64_t)p->aside * aside_us);
+}
+
+/* 1 to 4: two that step aside at the same time must not come back at the same time. */
+static unsigned random_aside(void)
+{
+	char hex[3];
+
+	text_random_hex(hex, 1);
+	return (unsigned)(hex[1] & 3) + 1;
 }
 
 static void pass_on(struct proxy_lambda *p, const struct sqs_message *m, enum owner owner)
@@ -194,12 +209,14 @@ static void pass_on(struct proxy_lambda *p, const struct sqs_message *m, enum ow
 
 	if (owner == OWNER_NOBODY) {
 		log_info("a stale response was deleted message=%s", m->id);
+		p->aside = 0;
 		p->call = sqs_delete(p->sqs, p->responses, m->receipt, on_passed_on, p);
 		return;
 	}
 	if (text == NULL || !text_to_u64(text, 1, 1000, &receives)) {
 		receives = 1;
 	}
+	p->aside = random_aside();
 	p->call = sqs_change_visibility(p->sqs, p->responses, m->receipt, receives > free_returns ? 1 : 0,
 					on_passed_on, p);
 }
@@ -218,7 +235,7 @@ static void on_response(void *ctx, const struct aws_failure *failure, const stru
 	}
 	if (failure != NULL) {
 		log_warn("Failed to receive messages, trying again: %s", failure->message);
-		loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + (int64_t)retry_s * 1000000);
+		loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + retry_us);
 		return;
 	}
 	if (count == 0) {
