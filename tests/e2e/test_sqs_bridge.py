@@ -252,19 +252,19 @@ def test_message_stays_hidden_while_it_is_worked_on(seen, queues, gate):
     queues.receive()
 
 
-def test_second_delivery_of_a_message_in_work(seen, queues, gate, moto):
+def test_second_delivery_of_a_message_in_work(start, queues, gateway, gate, moto):
     """Its visibility ran out all the same: the function runs once, and the newer handle is used."""
-    d, gateway = seen
+    d = start(env=queues.env(gateway.url, MAX_CONCURRENCY="2"))
     queues.send(envelope({"do": "gate", "fifo": gate.path}))
-    first = gateway.wait("ReceiveMessage", where=lambda c: c.get("reply", {}).get("Messages"))["reply"]["Messages"][0]
+    with_it = lambda c: c.get("reply", {}).get("Messages")  # noqa: E731
+    first = gateway.wait("ReceiveMessage", where=with_it)["reply"]["Messages"][0]
     moto.sqs.change_message_visibility(QueueUrl=queues.requests, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
-    # The one runtime is taken, so the bridge asks for no more; another consumer sees it and lets it go again.
-    seen_again = queues.receive(queues.requests, keep=True)
+    second = gateway.wait("ReceiveMessage", count=2, where=with_it)["reply"]["Messages"][0]
+    assert second["MessageId"] == first["MessageId"] and second["ReceiptHandle"] != first["ReceiptHandle"]
+    d.wait_metric('lambda_sqs_bridge_messages_total{fate="duplicate"}', 1)
     gate.open()
     queues.receive()
-    moto.sqs.change_message_visibility(QueueUrl=queues.requests, ReceiptHandle=seen_again["ReceiptHandle"],
-                                       VisibilityTimeout=0)
-    # Answered already: deleted without a second run.
+    assert gateway.wait("DeleteMessage")["ReceiptHandle"] == second["ReceiptHandle"]
     queues.wait_empty()
     assert queues.counts(queues.responses) == (0, 0)
     assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 1
