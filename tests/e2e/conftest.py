@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from harness import Daemon, Gate, Runtime
-from queues import Gateway, Moto, Queues
+from queues import Fauxqs, Gateway, Moto, Queues
 
 
 def check_end(daemon):
@@ -66,6 +66,13 @@ def played(start):
 @pytest.fixture(scope="session")
 def moto():
     server = Moto()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def fauxqs():
+    server = Fauxqs()
     yield server
     server.stop()
 

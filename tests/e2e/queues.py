@@ -78,10 +78,13 @@ class Moto(Server):
 class Fauxqs(Server):
     """fauxqs: does not look at signatures, names queues by URLs that do not resolve, and is fast."""
 
-    def __init__(self, modules):
+    def __init__(self):
+        here = Path(__file__).resolve().parent
+        built = here.parent.parent / "build" / "fauxqs"
+        subprocess.run([str(here / "fauxqs" / "build.sh"), str(built)], check=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        super().__init__(["node", str(Path(__file__).with_name("fauxqs.mjs")), str(modules), str(self.port)], {}, b"listening")
+        super().__init__(["node", str(built / "server.mjs"), str(self.port)], {}, b"listening")
         self.key, self.secret = "x", "x"
         self.sqs = client("sqs", self.url, "x", "x")
 
