@@ -189,8 +189,19 @@ bench: all bench-programs ## measure beside the floor program; table and build/b
 		--floor $(B)/bench/floor --load $(B)/bench/load --amqp-floor $(B)/bench/amqp_floor \
 		--amqp-load $(B)/bench/amqp_load --json build/bench.json $(BENCH_ARGS)
 
+.PHONY: bench-sqs
+bench-sqs: deps-test all ## round trips through the SQS bridge beside the bare calls of SQS; build/bench-sqs.json
+	@build/venv/bin/python tests/bench/sqs.py --daemon $(B)/lambda-runtime-api-daemon --echo $(B)/echo-runtime \
+		--json build/bench-sqs.json $(BENCH_ARGS)
+
 static: ## static executables (not there yet)
 	@echo "make static: not there yet"; exit 1
+
+# What is deployed on AWS has to bring everything with it.
+.PHONY: proxy-lambda.zip
+proxy-lambda.zip: static ## the deployment package of proxy-lambda (ARCH=amd64|arm64)
+	@docker/proxy-lambda/zip.py $(STATIC_DIR)/proxy-lambda $@
+	@echo "$@: $$(wc -c <$@) bytes, for functions on $(ARCH)"
 
 fuzz: $(FUZZ:%=build/fuzz/%) ## run every fuzz target for FUZZ_SECONDS
 	@for f in $(FUZZ); do \
@@ -225,4 +236,4 @@ clean: ## remove everything built
 	rm -rf build bin
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r t h; do printf '  %-18s %s\n' "$$t" "$$h"; done
+	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r t h; do printf '  %-18s %s\n' "$$t" "$$h"; done

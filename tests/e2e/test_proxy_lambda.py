@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -283,6 +285,18 @@ def test_command_line():
     assert bad.returncode == 2 and "PROXY_LAMBDA_REQ_QUEUE_URL=queue" in bad.stderr
     gone = call(AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
     assert gone.returncode == 1 and "Runtime API" in gone.stderr
+
+
+def test_deployment_package(start, queues, tmp_path):
+    """One file, bootstrap, that may be executed; the same each time."""
+    script = Path(__file__).resolve().parents[2] / "docker" / "proxy-lambda" / "zip.py"
+    for name in ("one.zip", "two.zip"):
+        subprocess.run([str(script), PROXY, str(tmp_path / name)], check=True)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.zip") as package:
+        (entry,) = package.infolist()
+        assert entry.filename == "bootstrap" and entry.external_attr >> 16 == 0o100755
+        assert package.read(entry) == Path(PROXY).read_bytes()
 
 
 def test_stand_ins_know_the_format():
