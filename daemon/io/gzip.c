@@ -3,6 +3,7 @@
 #include "io/gzip.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <zlib.h>
@@ -46,23 +47,30 @@ enum gzip_result gzip_compress(struct buf *out, const void *data, size_t len)
 	return GZIP_OK;
 }
 
+/* Is there nothing more? To be asked when out is full: the stream's end may still have to be read. */
+static bool at_end(z_stream *z)
+{
+	Bytef extra;
+	bool end;
+
+	z->next_out = &extra;
+	z->avail_out = 1;
+	end = inflate(z, Z_NO_FLUSH) == Z_STREAM_END && z->avail_out == 1;
+	z->next_out = NULL;
+	return end;
+}
+
 static enum gzip_result expand(z_stream *z, struct buf *out)
 {
 	int r = Z_OK;
 
 	while (r == Z_OK) {
-		/* One byte of room more than the limit would need another call to find out; so the last piece is cut. */
 		size_t left = out->limit > 0 ? out->limit - out->len : piece;
 		size_t want = left < piece ? left : piece;
 		char *room = want > 0 ? buf_room(out, want) : NULL;
 
 		if (room == NULL) {
-			char extra;
-
-			z->next_out = (Bytef *)&extra;
-			z->avail_out = 1;
-			r = inflate(z, Z_NO_FLUSH);
-			return r == Z_STREAM_END && z->avail_out == 1 ? GZIP_OK : GZIP_TOO_LARGE;
+			return at_end(z) ? GZIP_OK : GZIP_TOO_LARGE;
 		}
 		z->next_out = (Bytef *)room;
 		z->avail_out = (uInt)want;
