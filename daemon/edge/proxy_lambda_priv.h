@@ -43,7 +43,6 @@ struct proxy_lambda {
 	unsigned foreign_count;
 	bool purge_again;
 	unsigned aside; /* how long to let others receive, in units of proxy_wait.c */
-	char *receipt; /* of the response at hand */
 	struct blob *response;
 	char *response_error; /* its error type; NULL = a response */
 };
