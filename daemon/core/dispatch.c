@@ -48,6 +48,7 @@ void dispatch_free(struct dispatch *d)
 	assert(list_empty(&d->pending));
 	for (unsigned i = 0; i < d->cfg.max_instances; i++) {
 		event_unref(d->instances[i].event);
+		extension_set_fini(&d->instances[i].extensions);
 	}
 	free(d->instances);
 	free(d);
@@ -57,6 +58,12 @@ struct instance *dispatch_instance(struct dispatch *d, unsigned slot)
 {
 	assert(slot < d->cfg.max_instances);
 	return &d->instances[slot];
+}
+
+void dispatch_observe(struct dispatch *d, lifecycle_fn fn, void *ctx)
+{
+	d->observer = fn;
+	d->observer_ctx = ctx;
 }
 
 static bool transition_allowed(enum inst_state from, enum inst_state to)

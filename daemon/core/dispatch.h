@@ -81,6 +81,8 @@ struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct di
 			      void *ctx) MUST_CHECK;
 void dispatch_free(struct dispatch *d); /* no invocation and no live instance is left */
 struct instance *dispatch_instance(struct dispatch *d, unsigned slot); /* to attach the edge's data */
+/* Who is told what happens in the environments; once, before the first start. */
+void dispatch_observe(struct dispatch *d, lifecycle_fn fn, void *ctx);
 
 /* --- callers --- */
 /* Start a first instance ahead of any work. */

@@ -9,6 +9,8 @@ struct dispatch {
 	struct dispatch_config cfg;
 	const struct dispatch_ops *ops;
 	void *ctx;
+	lifecycle_fn observer; /* NULL = nobody */
+	void *observer_ctx;
 	struct instance *instances;	  /* cfg.max_instances of them; unused slots are DEAD */
 	struct list by_state[INST_COUNT]; // instance::link; IDLE: used last first
 	unsigned count[INST_COUNT];

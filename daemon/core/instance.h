@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One execution environment: a runtime process (later: with its extensions) that takes one event at a time.
+ * One execution environment: a runtime process, with its extensions, that takes one event at a time.
  *
  * Two state machines. The life of the environment:
  *
@@ -21,6 +21,8 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "core/extension.h"
+#include "core/lifecycle.h"
 
 struct event;
 struct invocation;
@@ -44,6 +46,7 @@ struct instance {
 	/* private to core/dispatch.c and the edge's readers */
 	enum inst_state state;
 	enum rt_state rt;
+	struct extension_set extensions;
 	struct list link;	// dispatch::by_state[state]
 	struct list polls;	// poll::link, oldest first
 	struct event *event;	/* handed out and not followed by a /next yet; one reference */
