@@ -44,8 +44,8 @@ enum ext_event { EXT_INVOKE = 1, EXT_SHUTDOWN = 2 };
 enum ext_verdict {
 	EXT_OK,
 	EXT_NO_NAME,
-	EXT_CLOSED,	   /* registration is */
-	EXT_TAKEN,	   /* the name is */
+	EXT_CLOSED, /* registration is */
+	EXT_TAKEN,  /* the name is */
 	EXT_TOO_MANY,
 	EXT_NO_SHUTDOWN,   /* an internal one cannot have it */
 	EXT_INVALID_STATE, /* from x->state */
@@ -80,9 +80,9 @@ struct extension {
 	char error_type[80];
 	void *host; /* the edge's data: its process */
 	/* private to core */
-	struct list polls;     // ext_poll::link, oldest first
-	struct event *pending; /* an INVOKE that it has not been told yet; one reference */
-	int64_t pending_us;    /* deadline of what is pending */
+	struct list polls;	      // ext_poll::link, oldest first
+	struct event *pending;	      /* an INVOKE that it has not been told yet; one reference */
+	int64_t pending_us;	      /* deadline of what is pending */
 	const char *pending_shutdown; /* reason of a SHUTDOWN that it has not been told yet */
 	bool told_shutdown;
 };
@@ -90,8 +90,8 @@ struct extension {
 /* Those of one environment. Places are reused by the next one; a pointer to an extension is good until LC_GONE. */
 struct extension_set {
 	unsigned count;
-	unsigned invoke_count; /* how many take INVOKE */
-	bool closed;	       /* registration is */
+	unsigned invoke_count;			 /* how many take INVOKE */
+	bool closed;				 /* registration is */
 	struct extension *items[EXTENSIONS_MAX]; /* allocated on demand, kept */
 };
 

@@ -13,6 +13,10 @@
  * and the Runtime API's view of the runtime, in AWS's names, which decides what a call may do:
  *
  *	Started -> InitError | Ready -> Running -> RuntimeResponseSentState -> Ready
+ *
+ * Several parties share an environment: it is STARTING until all its external extensions have registered and the runtime
+ * was started; it leaves INIT when runtime and extensions wait for their next event, BUSY when runtime and those that
+ * take INVOKE do; it is STOPPING until the last process is gone.
  */
 #ifndef CORE_INSTANCE_H
 #define CORE_INSTANCE_H
@@ -30,15 +34,29 @@ struct poll;
 
 enum inst_state {
 	INST_DEAD,
-	INST_STARTING, /* asked for; its process does not run yet */
-	INST_INIT,     /* the process runs, no /next yet */
+	INST_STARTING, /* asked for; the runtime's process does not run yet */
+	INST_INIT,     /* the process runs, not everybody has asked for an event yet */
 	INST_IDLE,
 	INST_BUSY,
-	INST_STOPPING, /* told to end, not reaped yet */
+	INST_STOPPING, /* told to end, not all are reaped yet */
 	INST_COUNT,    // keep last
 };
 
 enum rt_state { RT_STARTED, RT_INIT_ERROR, RT_READY, RT_RUNNING, RT_RESPONDED, RT_COUNT /* keep last */ };
+
+/* What is yet to be told about an event that has its outcome. */
+struct wrap {
+	struct event *event; /* one reference; NULL = nothing */
+	enum outcome_kind kind;
+	char error_type[80];
+	int64_t handed_us;
+	int64_t response_us; /* first byte of the answer, its last; -1 = there was none */
+	int64_t answered_us;
+	int64_t runtime_done_us; /* -1 = not yet */
+	int64_t init_us;
+	size_t produced;
+	bool report_due; /* ops->finished waits for the extensions too */
+};
 
 struct instance {
 	unsigned slot; /* 0.. : which Runtime API listener is its own */
@@ -55,7 +73,17 @@ struct instance {
 	int64_t init_us;	/* its init duration; -1 once reported */
 	int64_t handed_us;	/* when the current event was handed over */
 	int64_t since_us;	/* when the current state was entered */
-	int64_t deadline_us;	/* of init, of the event, or of coming back for the next; INT64_MAX = none */
+	int64_t deadline_us;	/* of init, the event, coming back for the next, or the end; INT64_MAX = none */
+	int64_t late_us;	/* from then on the environment does not wait for its extensions; INT64_MAX = none */
+	int64_t grace_us;	/* STOPPING: what the runtime has between SIGTERM and SIGKILL */
+	const char *shutdown;	/* STOPPING: the reason that extensions are given */
+	enum init_phase phase;
+	bool runtime_alive; /* its process runs */
+	bool init_told;	    /* LC_INIT_RUNTIME_DONE */
+	bool init_reported; /* LC_INIT_REPORT */
+	bool frozen;
+	unsigned epoch; /* how often it was thawed */
+	struct wrap wrap;
 };
 
 const char *inst_state_name(enum inst_state s); /* lower case, for metrics and logs */

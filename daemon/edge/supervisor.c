@@ -162,10 +162,8 @@ static void on_kill_timer(void *ctx)
 static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
 {
 	static const char *const reasons[] = {
-		[STOP_TIMEOUT] = "timeout",
-		[STOP_INIT_ERROR] = "init error",
-		[STOP_RETIRE] = "idle",
-		[STOP_SHUTDOWN] = "shutdown",
+		[STOP_TIMEOUT] = "timeout",   [STOP_INIT_ERROR] = "init error", [STOP_RETIRE] = "idle",
+		[STOP_SHUTDOWN] = "shutdown", [STOP_FAILURE] = "failure",
 	};
 	struct supervisor *s = ctx;
 	struct host *h = inst->host;
@@ -356,6 +354,7 @@ struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err
 		.invoke_timeout_us = cfg->timeout_us,
 		.init_timeout_us = cfg->init_timeout_us,
 		.idle_timeout_us = cfg->idle_timeout_us,
+		.ready_timeout_us = -1,
 	};
 
 	s->deps = *deps;

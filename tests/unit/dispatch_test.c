@@ -111,7 +111,13 @@ static void on_drained(void *ctx)
 }
 
 static const struct dispatch_ops ops = {
-	on_start, on_stop, on_handing, on_handed, on_finished, on_rearm, on_drained
+	.start = on_start,
+	.stop = on_stop,
+	.handing = on_handing,
+	.handed = on_handed,
+	.finished = on_finished,
+	.rearm = on_rearm,
+	.drained = on_drained,
 };
 
 static void on_done(struct invocation *inv, const struct outcome *out)
@@ -155,6 +161,7 @@ static struct world *world_new(unsigned max, size_t pending)
 		.invoke_timeout_us = 3000000,
 		.init_timeout_us = 10000000,
 		.idle_timeout_us = 60000000,
+		.ready_timeout_us = -1,
 	};
 
 	assert_non_null(w);
