@@ -6,9 +6,12 @@
 #ifndef EDGE_RUNTIME_API_H
 #define EDGE_RUNTIME_API_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 struct httpd;
+struct httpd_req;
 struct loop;
 struct runtime_api;
 
@@ -18,5 +21,9 @@ struct httpd *runtime_api_server(struct runtime_api *api);
 /* Set once, before a runtime is started. Borrowed. */
 struct dispatch;
 void runtime_api_attach(struct runtime_api *api, struct dispatch *d);
+/* Another API on the same listeners: asked for paths that are none of the Runtime API's. false: not its own either, req is
+ * untouched. The tag of req is the runtime's struct host. */
+typedef bool (*api_handler_fn)(void *ctx, struct httpd_req *req);
+void runtime_api_add(struct runtime_api *api, api_handler_fn fn, void *ctx);
 
 #endif
