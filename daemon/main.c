@@ -15,6 +15,8 @@
 #include "edge/amqp_bridge.h"
 #include "edge/amqp_settings.h"
 #include "edge/config.h"
+#include "edge/extension_host.h"
+#include "edge/extensions_api.h"
 #include "edge/invoke_api.h"
 #include "edge/local_invoker.h"
 #include "edge/runtime_api.h"
@@ -45,6 +47,7 @@ struct daemon {
 	struct sink *sink;
 	struct runtime_api *runtime_api;
 	struct supervisor *supervisor;
+	struct extensions_api *extensions_api; /* NULL when extensions are switched off */
 	struct local_invoker invoker;
 	struct invoke_api *invoke_api;
 	struct amqp_settings amqp;
@@ -222,6 +225,10 @@ static int build(struct daemon *d, struct err *err)
 		return err_wrap(err, "Runtime API");
 	}
 	runtime_api_attach(d->runtime_api, supervisor_dispatch(d->supervisor));
+	if (!extensions_disabled()) {
+		d->extensions_api = extensions_api_new(d->loop, &d->cfg, d->runtime_api,
+						       supervisor_dispatch(d->supervisor));
+	}
 	local_invoker_init(&d->invoker, d->loop, supervisor_dispatch(d->supervisor));
 	d->invoke_api = invoke_api_new(d->loop, &d->cfg, &d->invoker.invoker, err);
 	if (d->invoke_api == NULL) {
@@ -237,6 +244,7 @@ static void tear_down(struct daemon *d)
 	invoke_api_free(d->invoke_api);
 	amqp_bridge_free(d->bridge);
 	runtime_api_free(d->runtime_api);
+	extensions_api_free(d->extensions_api);
 	supervisor_free(d->supervisor);
 	sink_free(d->sink, flush_us);
 	children_free(d->children);

@@ -187,6 +187,12 @@ enum ext_verdict extension_poll(struct extension *x, struct ext_poll *p)
 	return EXT_OK;
 }
 
+/* An extension that hung up is as ready as before: what comes for it waits for its next poll. */
+void extension_poll_gone(struct ext_poll *p)
+{
+	list_unlink(&p->link);
+}
+
 enum ext_verdict extension_fail(struct extension *x, bool init, const char *error_type)
 {
 	if (x->state == EXT_INIT_ERROR || x->state == EXT_EXIT_ERROR) {

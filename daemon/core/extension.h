@@ -113,6 +113,7 @@ void extension_invoke(struct extension *x, struct event *ev, int64_t deadline_us
 void extension_shutdown(struct extension *x, const char *reason, int64_t deadline_us);
 /* It waits (again). */
 enum ext_verdict extension_poll(struct extension *x, struct ext_poll *p) MUST_CHECK;
+void extension_poll_gone(struct ext_poll *p);
 /* init/error (fatal before it is ready) or exit/error. The first error stays. */
 enum ext_verdict extension_fail(struct extension *x, bool init, const char *error_type) MUST_CHECK;
 

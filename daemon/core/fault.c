@@ -21,6 +21,15 @@ void fault_set(struct fault *f, const char *type, const char *fmt, ...)
 	va_end(args);
 }
 
+void fault_exec(struct fault *f, const char *type, const char *path, int errnum)
+{
+	char text[96];
+	const char *reason = strerror_r(errnum, text, sizeof(text));
+
+	fault_set(f, type, "fork/exec %s: %c%s", path,
+		  reason[0] >= 'A' && reason[0] <= 'Z' ? reason[0] + 32 : reason[0], reason + 1);
+}
+
 /* AWS's platform is written in Go; these are the names Go gives to signals, not those of strsignal(3). */
 static const char *signal_name(int signo)
 {

@@ -35,6 +35,7 @@ struct fault {
 };
 
 void fault_set(struct fault *f, const char *type, const char *fmt, ...) PRINTF(3, 4);
+void fault_exec(struct fault *f, const char *type, const char *path, int errnum); /* it could not be started */
 void fault_exit(struct fault *f, bool signaled, int code); /* code: exit status or signal number */
 void fault_extension_exit(struct fault *f, bool signaled, int code);
 void fault_timeout(struct fault *f, int64_t timeout_us);

@@ -147,6 +147,36 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, const ch
 	return e.vars;
 }
 
+static bool hidden_from_extensions(const char *var)
+{
+	static const char *const names[] = {
+		"AWS_EXECUTION_ENV=",	    "AWS_LAMBDA_LOG_GROUP_NAME=", "AWS_LAMBDA_LOG_STREAM_NAME=",
+		"LAMBDA_TASK_ROOT=",	    "LAMBDA_RUNTIME_DIR=",	  "AWS_XRAY_CONTEXT_MISSING=",
+		"AWS_XRAY_DAEMON_ADDRESS=",
+	};
+
+	for (size_t i = 0; i < countof(names); i++) {
+		if (text_starts(var, names[i])) {
+			return true;
+		}
+	}
+	return *var == '_';
+}
+
+void child_env_reduce(char **env)
+{
+	char **kept = env;
+
+	for (; *env != NULL; env++) {
+		if (hidden_from_extensions(*env)) {
+			free(*env);
+		} else {
+			*kept++ = *env;
+		}
+	}
+	*kept = NULL;
+}
+
 void child_env_free(char **env)
 {
 	for (char **var = env; env != NULL && *var != NULL; var++) {

@@ -18,6 +18,8 @@ void child_env_log_stream(const struct config *cfg, char out[LOG_STREAM_LEN]);
  * owned beside it: release with child_env_free. */
 char **child_env_new(const struct config *cfg, const char *runtime_api, const char *log_stream,
 		     char *const *environment) MUST_CHECK;
+/* Takes out of such an environment what extensions do not get. */
+void child_env_reduce(char **env);
 void child_env_free(char **env);
 
 #endif

@@ -29,7 +29,8 @@ enum kind {
 	LEVEL,
 	FORMAT,
 	HOST,
-	PRESENT
+	PRESENT,
+	FREEZE,
 };
 
 struct option {
@@ -63,6 +64,14 @@ static const struct option options[] = {
 	  "runtime processes in this environment, started on demand" },
 	{ "AWS_LAMBDA_MAX_CONCURRENCY", NUMBER, AT(managed_concurrency), 1, 1600, NULL, false,
 	  "Lambda Managed Instances: exported to the runtime only when set" },
+	{ "LAMBDA_EXTENSIONS_DIR", TEXT, AT(extensions_dir), 0, 0, "/opt/extensions", true,
+	  "directory of the external extensions: its files are started before the runtime" },
+	{ "LAMBDA_EXTENSION_READY_TIMEOUT", SECONDS_OR_0, AT(ready_timeout_us), 0, 5400, NULL, true,
+	  "seconds that extensions may keep an environment after an answer; default: until the deadline, then it is "
+	  "reset" },
+	{ "LAMBDA_FREEZE", FREEZE, AT(freeze), 0, 0, "none", true,
+	  "process: SIGSTOP for the processes of an environment that has nothing to do, SIGCONT before its next "
+	  "event" },
 	{ "MAX_PENDING", NUMBER, AT(max_pending), 1, 1000000, "10000", true,
 	  "invocations waiting for a runtime; beyond: 429 TooManyRequestsException" },
 	{ "INVOKE_API_HOST", HOST, AT(invoke_host), 0, 0, "0.0.0.0", true, "address of the Invoke API" },
@@ -169,6 +178,12 @@ static bool parse_format(const char *value, bool *json)
 	return *json || strcasecmp(value, "text") == 0;
 }
 
+static bool parse_freeze(const char *value, bool *freeze)
+{
+	*freeze = strcasecmp(value, "process") == 0;
+	return *freeze || strcasecmp(value, "none") == 0;
+}
+
 static bool parse_seconds(const struct option *o, const char *value, int64_t *out)
 {
 	bool zero_ok = o->kind == SECONDS_OR_0;
@@ -227,6 +242,8 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 		return log_level_parse(value, slot);
 	case FORMAT:
 		return parse_format(value, slot);
+	case FREEZE:
+		return parse_freeze(value, slot);
 	case PRESENT:
 		cfg->action = CONFIG_COPY_SELF;
 		return true;
@@ -268,6 +285,9 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		break;
 	case FORMAT:
 		snprintf(out, size, "Text or JSON");
+		break;
+	case FREEZE:
+		snprintf(out, size, "process or none");
 		break;
 	case TEXT:
 	case SECRET:
@@ -379,6 +399,7 @@ static void derive_name(struct config *cfg)
 
 static int load(struct config *cfg, int argc, char **argv, struct err *err)
 {
+	cfg->ready_timeout_us = -1;
 	if (load_environment(cfg, err) != 0 || command_parse(cfg, argc, argv, err) != 0) {
 		return -1;
 	}

@@ -44,6 +44,9 @@ struct config {
 	uint64_t memory_mb;
 	uint64_t max_concurrency;
 	uint64_t max_pending;
+	char *extensions_dir;
+	int64_t ready_timeout_us; /* -1 = unset: extensions have until the deadline */
+	bool freeze;
 	uint64_t managed_concurrency; /* AWS_LAMBDA_MAX_CONCURRENCY; 0 = unset */
 
 	char *invoke_host;
