@@ -12,6 +12,8 @@ static const int64_t backoff_first_us = 100 * 1000;
 static const int64_t backoff_max_us = 2 * 1000 * 1000;
 /* Time to come back with /next after an answer that came close to its deadline. */
 static const int64_t return_min_us = 1000 * 1000;
+/* What extensions have in a drain to be done with an event that was answered. */
+static const int64_t drain_extensions_us = 2000 * 1000;
 
 const int64_t dispatch_bucket_us[DISPATCH_BUCKETS] = {
 	500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000, 30000000, 900000000,
@@ -243,6 +245,9 @@ void stop_free_instances(struct dispatch *d, int64_t now_us)
 
 			if (!owes_work(inst)) {
 				stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+			} else if (inst->rt != RT_RUNNING && inst->deadline_us > now_us + drain_extensions_us) {
+				inst->deadline_us = now_us + drain_extensions_us;
+				dispatch_arm(d, inst->deadline_us);
 			}
 		}
 	}
@@ -350,6 +355,10 @@ static void busy_timed_out(struct dispatch *d, struct instance *inst, int64_t no
 	bool running = inst->rt == RT_RUNNING;
 	struct fault f;
 
+	if (d->draining && !running) {
+		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+		return;
+	}
 	d->unasked_ends++;
 	if (inst->wrap.event != NULL) {
 		/* Answered, but an extension or the runtime did not come back. */

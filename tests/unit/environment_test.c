@@ -428,6 +428,8 @@ static const struct script scripts[] = {
 	  "a=exit report:0 A<failure/1900", NULL },
 	{ "drain waits for extensions at work", "A", 0, UP_A "| r D n pA x XA",
 	  "a=success report:0 stop:shutdown/600 A<spindown/2000 drained", NULL },
+	{ "drain waits for them for 2 s", "A", 0, UP_A "| r D n t1999 t1 x XA",
+	  "a=success report:2000 stop:shutdown/600 drained", NULL },
 	{ "drain before registration", "A", 0, "sa | D XA", "a=shutdown killA drained", NULL },
 	{ "internal only", "", 0, "sa RIi pI n r n pI | D x", "stop:shutdown/500 drained", NULL },
 	/* freeze */
