@@ -73,7 +73,8 @@ static bool transition_allowed(enum inst_state from, enum inst_state to)
 	static const unsigned allowed[INST_COUNT] = {
 		[INST_DEAD] = 1u << INST_STARTING,
 		[INST_STARTING] = 1u << INST_INIT | 1u << INST_STOPPING | 1u << INST_DEAD,
-		[INST_INIT] = 1u << INST_IDLE | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_INIT] = 1u << INST_IDLE | 1u << INST_SNAPSHOT | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_SNAPSHOT] = 1u << INST_INIT | 1u << INST_STOPPING | 1u << INST_DEAD,
 		[INST_IDLE] = 1u << INST_BUSY | 1u << INST_STOPPING | 1u << INST_DEAD,
 		[INST_BUSY] = 1u << INST_IDLE | 1u << INST_STOPPING | 1u << INST_DEAD,
 		[INST_STOPPING] = 1u << INST_DEAD,
@@ -201,6 +202,8 @@ static void start_one(struct dispatch *d, int64_t now_us)
 	inst->deadline_us = now_us + d->cfg.init_timeout_us;
 	inst->init_told = false;
 	inst->init_reported = false;
+	inst->restoring_us = 0;
+	inst->restore_us = 0;
 	inst_set_state(d, inst, INST_STARTING, now_us);
 	dispatch_arm(d, inst->deadline_us);
 	tell(d, inst, LC_INIT_START, now_us);
@@ -230,6 +233,9 @@ static size_t on_their_way(struct dispatch *d, int64_t now_us)
 
 static void start_missing(struct dispatch *d, int64_t now_us)
 {
+	while (d->count[INST_SNAPSHOT] > 0 && d->pending_count > on_their_way(d, now_us)) {
+		(void)restore_one(d, now_us);
+	}
 	while (d->pending_count > 0 && d->count[INST_DEAD] > 0 && d->pending_count > on_their_way(d, now_us)) {
 		if (now_us < d->not_before_us) {
 			dispatch_arm(d, d->not_before_us);
@@ -298,7 +304,9 @@ void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us)
 /* The first /next is the end of the runtime's own init; any other is the end of its work on the event before. */
 void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
-	if (inst->rt == RT_STARTED) {
+	if (inst->rt == RT_RESTORING) {
+		tell_restore(d, inst, LC_RESTORE_RUNTIME_DONE, LC_SUCCESS, NULL, now_us);
+	} else if (!inst->init_told) {
 		inst->extensions.closed = true;
 		tell_init_runtime_done(d, inst, LC_SUCCESS, NULL, now_us);
 		tell(d, inst, LC_REGISTERED, now_us);
@@ -313,7 +321,8 @@ void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
 enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us)
 {
 	list_init(&p->link);
-	if (inst->rt == RT_INIT_ERROR || inst->state == INST_DEAD || inst->state == INST_STARTING) {
+	if (inst->rt == RT_INIT_ERROR || inst->rt == RT_RESTORE_READY || inst->rt == RT_RESTORE_ERROR ||
+	    inst->state == INST_DEAD || inst->state == INST_STARTING) {
 		return RT_INVALID_STATE;
 	}
 	if (inst->state == INST_STOPPING) {
@@ -334,6 +343,8 @@ void dispatch_poll_gone(struct dispatch *d, struct instance *inst, struct poll *
 	list_unlink(&p->link);
 	if (inst->state == INST_IDLE && list_empty(&inst->polls)) {
 		set_away(d, inst, now_us);
+	} else if (inst->state == INST_SNAPSHOT && list_empty(&inst->polls)) {
+		restore_poll_gone(d, inst, now_us);
 	}
 }
 
@@ -347,7 +358,8 @@ bool dispatch_can_work(const struct dispatch *d)
 	if (d->draining) {
 		return false;
 	}
-	return d->count[INST_IDLE] + d->count[INST_BUSY] > 0 || (dispatch_live(d) == 0 && d->init_failures == 0);
+	return d->count[INST_IDLE] + d->count[INST_BUSY] + d->count[INST_SNAPSHOT] > 0 ||
+	       (dispatch_live(d) == 0 && d->init_failures == 0);
 }
 
 size_t dispatch_pending(const struct dispatch *d)

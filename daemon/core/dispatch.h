@@ -70,6 +70,7 @@ struct dispatch_config {
 	int64_t idle_timeout_us;  /* 0 = never */
 	int64_t ready_timeout_us; /* extensions may keep the environment after an answer; -1 = until the deadline */
 	bool freeze;		  /* idle environments */
+	enum init_type init_type; /* INIT_SNAP_START: runtimes may ask for restore/next */
 };
 
 #define DISPATCH_BUCKETS 14
@@ -131,6 +132,15 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 /* body: borrowed; given verbatim to whoever waits. */
 enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,
 				    const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;
+
+/* restore/next, as dispatch_poll. The runtime is restored when there is work for it, or by dispatch_restore(). */
+enum rt_verdict dispatch_restore_poll(struct dispatch *d, struct instance *inst, struct poll *p,
+				      int64_t now_us) MUST_CHECK;
+/* As dispatch_init_error, which does the same for a runtime that is restoring. */
+enum rt_verdict dispatch_restore_error(struct dispatch *d, struct instance *inst, struct blob *body,
+				       const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;
+/* Restores every environment that waits for it. Returns how many those were. */
+unsigned dispatch_restore(struct dispatch *d, int64_t now_us);
 
 /* --- the Extensions API --- */
 /* EXT_OK: *out is the extension. May start the runtime. */

@@ -69,6 +69,7 @@ void end_event(struct dispatch *d, struct instance *inst, const struct outcome *
 		.error_type = error_type,
 		.duration_us = now_us - inst->handed_us,
 		.init_us = inst->init_us,
+		.restore_us = inst->restore_us,
 		.handed = true,
 	};
 	struct outcome out = *result;
@@ -76,6 +77,7 @@ void end_event(struct dispatch *d, struct instance *inst, const struct outcome *
 	bool later = inst->extensions.invoke_count > 0 && !(inv != NULL && r.event->want_tail);
 
 	inst->init_us = -1;
+	inst->restore_us = 0;
 	inst->rt = RT_RESPONDED;
 	inst->since_us = now_us;
 	count_duration(d, r.duration_us);
@@ -130,7 +132,7 @@ void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kin
 		     struct blob *body, const char *content_type, int64_t now_us)
 {
 	int64_t init_us = now_us - inst->started_us;
-	unsigned healthy = d->count[INST_IDLE] + d->count[INST_BUSY];
+	unsigned healthy = d->count[INST_IDLE] + d->count[INST_BUSY] + d->count[INST_SNAPSHOT];
 
 	d->init_failures++;
 	d->unasked_ends++;
@@ -217,6 +219,9 @@ enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, s
 {
 	struct fault f;
 
+	if (inst->rt == RT_RESTORING) {
+		return dispatch_restore_error(d, inst, body, content_type, error_type, now_us);
+	}
 	if (inst->state != INST_INIT || inst->rt != RT_STARTED) {
 		return RT_INVALID_STATE;
 	}
@@ -236,7 +241,7 @@ static bool owes_work(const struct instance *inst)
 
 void stop_free_instances(struct dispatch *d, int64_t now_us)
 {
-	static const enum inst_state live[] = { INST_STARTING, INST_INIT, INST_IDLE, INST_BUSY };
+	static const enum inst_state live[] = { INST_STARTING, INST_INIT, INST_SNAPSHOT, INST_IDLE, INST_BUSY };
 	struct list *pos, *tmp;
 
 	for (size_t i = 0; i < countof(live); i++) {
@@ -327,6 +332,7 @@ void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, i
 	forget_polls(inst);
 	if (was == INST_STARTING || was == INST_INIT) {
 		tell_init_end(d, inst, LC_ERROR, f.type, now_us);
+		restore_end(d, inst, LC_ERROR, f.type, now_us);
 	}
 	if (!bury_if_gone(d, inst, now_us)) {
 		end_extensions(d, inst, now_us);
@@ -346,6 +352,7 @@ static void init_timed_out(struct dispatch *d, struct instance *inst, int64_t no
 
 	env_init_timeout(d, inst, &f);
 	tell_init_end(d, inst, LC_TIMEOUT, f.type, now_us);
+	restore_end(d, inst, LC_TIMEOUT, f.type, now_us);
 	stop_instance(d, inst, STOP_TIMEOUT, now_us);
 	end_failed_init(d, inst, OUTCOME_TIMEOUT, &f, NULL, NULL, now_us);
 }

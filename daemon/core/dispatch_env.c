@@ -14,7 +14,7 @@ static const int64_t end_internal_us = 500 * 1000;
 
 static bool everybody_is_back(const struct instance *inst, int64_t now_us)
 {
-	if (inst->rt != RT_READY || list_empty(&inst->polls)) {
+	if ((inst->rt != RT_READY && inst->rt != RT_RESTORE_READY) || list_empty(&inst->polls)) {
 		return false;
 	}
 	if (inst->extensions.count == 0) {
@@ -34,11 +34,11 @@ static void init_is_over(struct dispatch *d, struct instance *inst, int64_t now_
 	tell_init_end(d, inst, LC_SUCCESS, NULL, now_us);
 }
 
-void env_freeze_idle(struct dispatch *d, int64_t now_us)
+static void freeze_all(struct dispatch *d, enum inst_state state, int64_t now_us)
 {
 	struct list *pos;
 
-	list_foreach(&d->by_state[INST_IDLE], pos) {
+	list_foreach(&d->by_state[state], pos) {
 		struct instance *inst = container_of(pos, struct instance, link);
 
 		if (!inst->frozen) {
@@ -47,6 +47,12 @@ void env_freeze_idle(struct dispatch *d, int64_t now_us)
 			d->ops->freeze(d->ctx, inst, true);
 		}
 	}
+}
+
+void env_freeze_idle(struct dispatch *d, int64_t now_us)
+{
+	freeze_all(d, INST_SNAPSHOT, now_us);
+	freeze_all(d, INST_IDLE, now_us);
 }
 
 void env_thaw(struct dispatch *d, struct instance *inst, int64_t now_us)
@@ -61,13 +67,14 @@ void env_thaw(struct dispatch *d, struct instance *inst, int64_t now_us)
 
 static void become_idle(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
-	if (inst->state == INST_INIT) {
+	if (inst->state == INST_INIT && !inst->init_reported) {
 		init_is_over(d, inst, now_us);
 	}
+	restore_end(d, inst, LC_SUCCESS, NULL, now_us);
 	wrap_up(d, inst, now_us);
 	inst->deadline_us = INT64_MAX;
 	inst->late_us = INT64_MAX;
-	inst_set_state(d, inst, INST_IDLE, now_us);
+	inst_set_state(d, inst, inst->rt == RT_RESTORE_READY ? INST_SNAPSHOT : INST_IDLE, now_us);
 	if (d->cfg.idle_timeout_us > 0) {
 		dispatch_arm(d, now_us + d->cfg.idle_timeout_us);
 	}
@@ -127,6 +134,7 @@ static void fail(struct dispatch *d, struct instance *inst, const struct fault *
 	}
 	if (init) {
 		tell_init_end(d, inst, lifecycle_status_of(OUTCOME_INIT_ERROR, f->type), f->type, now_us);
+		restore_end(d, inst, LC_ERROR, f->type, now_us);
 	}
 	stop_instance(d, inst, STOP_FAILURE, now_us);
 	if (running) {
@@ -194,6 +202,10 @@ void env_init_timeout(const struct dispatch *d, const struct instance *inst, str
 	const char *lacks = "register";
 	struct fault plain;
 
+	if (inst->rt == RT_RESTORING) {
+		fault_set(f, FAULT_RESTORE_TIMEOUT, "the restore hooks did not end within 10 seconds");
+		return;
+	}
 	fault_timeout(&plain, d->cfg.init_timeout_us);
 	*f = plain;
 	if (x == NULL && inst->rt == RT_READY) {

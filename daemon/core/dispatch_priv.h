@@ -77,8 +77,18 @@ void env_kill_left(struct dispatch *d, struct instance *inst);
 /* The text of an init timeout, with the extension that was waited for. */
 void env_init_timeout(const struct dispatch *d, const struct instance *inst, struct fault *f);
 
+/* dispatch_restore.c: SnapStart. */
+/* The oldest that waits; false: it has lost its connection meanwhile. */
+bool restore_one(struct dispatch *d, int64_t now_us);
+void restore_poll_gone(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* It is over; error_type NULL = well. */
+void restore_end(struct dispatch *d, struct instance *inst, enum lifecycle_status status, const char *error_type,
+		 int64_t now_us);
+
 /* dispatch_tell.c: what the observer and ops->finished are told. */
 void tell(struct dispatch *d, struct instance *inst, enum lifecycle_kind kind, int64_t now_us);
+void tell_restore(struct dispatch *d, struct instance *inst, enum lifecycle_kind kind, enum lifecycle_status status,
+		  const char *error_type, int64_t now_us);
 void tell_init_runtime_done(struct dispatch *d, struct instance *inst, enum lifecycle_status status,
 			    const char *error_type, int64_t now_us);
 /* Init is over. Nothing is told twice, so that any failure may call it. */

@@ -12,6 +12,7 @@ static void emit(struct dispatch *d, struct instance *inst, struct lifecycle *wh
 	what->kind = kind;
 	what->now_us = now_us;
 	what->phase = inst->phase;
+	what->init_type = d->cfg.init_type;
 	if (what->started_us == 0) {
 		what->started_us = inst->started_us;
 	}
@@ -21,6 +22,16 @@ static void emit(struct dispatch *d, struct instance *inst, struct lifecycle *wh
 void tell(struct dispatch *d, struct instance *inst, enum lifecycle_kind kind, int64_t now_us)
 {
 	struct lifecycle what = { .status = LC_SUCCESS };
+
+	if (d->observer != NULL) {
+		emit(d, inst, &what, kind, now_us);
+	}
+}
+
+void tell_restore(struct dispatch *d, struct instance *inst, enum lifecycle_kind kind, enum lifecycle_status status,
+		  const char *error_type, int64_t now_us)
+{
+	struct lifecycle what = { .status = status, .error_type = error_type, .started_us = inst->restoring_us };
 
 	if (d->observer != NULL) {
 		emit(d, inst, &what, kind, now_us);
@@ -92,6 +103,7 @@ void wrap_begin(struct dispatch *d, struct instance *inst, const struct report *
 	w->response_us = a != NULL && a->begun_us != 0 ? a->begun_us : w->answered_us;
 	w->runtime_done_us = -1;
 	w->init_us = r->init_us;
+	w->restore_us = r->restore_us;
 	w->produced = a != NULL ? a->size : 0;
 	w->report_due = later;
 }
@@ -109,7 +121,7 @@ static void emit_wrap(struct dispatch *d, struct instance *inst, enum lifecycle_
 		.answered_us = w->answered_us,
 		.produced = w->produced,
 		.init_us = w->init_us,
-		.restore_us = -1,
+		.restore_us = w->restore_us > 0 ? w->restore_us : -1,
 		.runtime_done_us = inst->extensions.invoke_count > 0 ? w->runtime_done_us : -1,
 	};
 
@@ -135,6 +147,7 @@ void wrap_up(struct dispatch *d, struct instance *inst, int64_t now_us)
 		.error_type = w->error_type[0] != '\0' ? w->error_type : NULL,
 		.duration_us = now_us - w->handed_us,
 		.init_us = w->init_us,
+		.restore_us = w->restore_us,
 		.handed = true,
 	};
 

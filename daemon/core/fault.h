@@ -23,6 +23,7 @@ struct blob;
 #define FAULT_TOO_LARGE "Function.ResponseSizeTooLarge"
 #define FAULT_TIMEOUT "Sandbox.Timedout"
 #define FAULT_SANDBOX "Sandbox.Failure"
+#define FAULT_RESTORE_TIMEOUT "Runtime.RestoreHookUserTimeout"
 #define FAULT_EXTENSION_CRASH "Extension.Crash"
 #define FAULT_EXTENSION_INIT "Extension.InitError"
 #define FAULT_EXTENSION_EXIT "Extension.ExitError"

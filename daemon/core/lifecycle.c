@@ -42,7 +42,13 @@ const char *lifecycle_status_name(enum lifecycle_status s)
 
 const char *init_type_name(enum init_type type)
 {
-	return type == INIT_SNAP_START ? "snap-start" : "on-demand";
+	static const char *const names[INIT_TYPE_COUNT] = {
+		[INIT_ON_DEMAND] = "on-demand",
+		[INIT_PROVISIONED] = "provisioned-concurrency",
+		[INIT_SNAP_START] = "snap-start",
+	};
+
+	return names[type];
 }
 
 const char *init_phase_name(enum init_phase phase)

@@ -41,7 +41,7 @@ enum lifecycle_kind {
 
 enum lifecycle_status { LC_SUCCESS, LC_FAILURE, LC_ERROR, LC_TIMEOUT, LC_STATUS_COUNT /* keep last */ };
 
-enum init_type { INIT_ON_DEMAND, INIT_SNAP_START };
+enum init_type { INIT_ON_DEMAND, INIT_PROVISIONED, INIT_SNAP_START, INIT_TYPE_COUNT /* keep last */ };
 enum init_phase { PHASE_INIT, PHASE_INVOKE /* after a reset or failed init, within an invocation */ };
 
 /* Borrowed for the call. Memory used is the edge's to know (struct host of inst->host, edge/memory_watch.h). */
@@ -70,7 +70,7 @@ typedef void (*lifecycle_fn)(void *ctx, struct instance *inst, const struct life
 
 const char *lifecycle_name(enum lifecycle_kind kind);	    /* "initStart", ...: "platform." is not part of it */
 const char *lifecycle_status_name(enum lifecycle_status s); /* "success", "failure", "error", "timeout" */
-const char *init_type_name(enum init_type type);	    /* "on-demand", "snap-start" */
+const char *init_type_name(enum init_type type);	    /* "on-demand", "provisioned-concurrency", ... */
 const char *init_phase_name(enum init_phase phase);	    /* "init", "invoke" */
 enum lifecycle_status lifecycle_status_of(enum outcome_kind kind, const char *error_type);
 

@@ -2,6 +2,7 @@
 /* Common replies of the APIs on a runtime's listener. */
 #include "edge/api_reply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/blob.h"
@@ -31,6 +32,16 @@ void api_reply_error(struct httpd_req *req, int status, const char *type, const 
 	text_json_string(&out, message, strlen(message));
 	buf_printf(&out, ",\"errorType\":\"%s\"}\n", type);
 	httpd_reply(req, status, headers, countof(headers), buf_to_blob(&out));
+}
+
+void api_reply_bad_state(struct httpd_req *req, enum rt_state from, const char *to)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text),
+		 "State transition from %s to %s failed for runtime. Error: State transition is not allowed",
+		 rt_state_name(from), to);
+	api_reply_error(req, 403, "InvalidStateTransition", text);
 }
 
 void api_reply_no_route(struct httpd_req *req, const struct route_match *m)

@@ -31,6 +31,7 @@ enum kind {
 	HOST,
 	PRESENT,
 	FREEZE,
+	INIT_TYPE,
 };
 
 struct option {
@@ -64,6 +65,9 @@ static const struct option options[] = {
 	  "runtime processes in this environment, started on demand" },
 	{ "AWS_LAMBDA_MAX_CONCURRENCY", NUMBER, AT(managed_concurrency), 1, 1600, NULL, false,
 	  "Lambda Managed Instances: exported to the runtime only when set" },
+	{ "AWS_LAMBDA_INITIALIZATION_TYPE", INIT_TYPE, AT(init_type), 0, 0, "on-demand", false,
+	  "on-demand; provisioned-concurrency: a runtime is started ahead of work; snap-start: runtimes wait in "
+	  "restore/next" },
 	{ "LAMBDA_EXTENSIONS_DIR", TEXT, AT(extensions_dir), 0, 0, "/opt/extensions", true,
 	  "directory of the external extensions: its files are started before the runtime" },
 	{ "LAMBDA_EXTENSION_READY_TIMEOUT", SECONDS_OR_0, AT(ready_timeout_us), 0, 5400, NULL, true,
@@ -184,6 +188,17 @@ static bool parse_freeze(const char *value, bool *freeze)
 	return *freeze || strcasecmp(value, "none") == 0;
 }
 
+static bool parse_init_type(const char *value, enum init_type *out)
+{
+	for (unsigned t = 0; t < INIT_TYPE_COUNT; t++) {
+		if (strcmp(value, init_type_name((enum init_type)t)) == 0) {
+			*out = (enum init_type)t;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool parse_seconds(const struct option *o, const char *value, int64_t *out)
 {
 	bool zero_ok = o->kind == SECONDS_OR_0;
@@ -244,6 +259,8 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 		return parse_format(value, slot);
 	case FREEZE:
 		return parse_freeze(value, slot);
+	case INIT_TYPE:
+		return parse_init_type(value, slot);
 	case PRESENT:
 		cfg->action = CONFIG_COPY_SELF;
 		return true;
@@ -288,6 +305,9 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		break;
 	case FREEZE:
 		snprintf(out, size, "process or none");
+		break;
+	case INIT_TYPE:
+		snprintf(out, size, "on-demand, provisioned-concurrency or snap-start");
 		break;
 	case TEXT:
 	case SECRET:
@@ -407,6 +427,9 @@ static int load(struct config *cfg, int argc, char **argv, struct err *err)
 		cfg->region = xstrdup("us-east-1");
 	}
 	cfg->json = cfg->log_json || cfg->structured;
+	if (cfg->init_caching) {
+		cfg->init_type = INIT_SNAP_START;
+	}
 	return 0;
 }
 

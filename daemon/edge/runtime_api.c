@@ -52,16 +52,6 @@ struct call {
 #define OCTETS_TYPE "application/octet-stream"
 #define CAUSE_TYPE "application/vnd.aws.lambda.error.cause+json"
 
-static void reply_bad_state(const struct call *c, const char *to)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text),
-		 "State transition from %s to %s failed for runtime. Error: State transition is not allowed",
-		 rt_state_name(c->inst->rt), to);
-	api_reply_error(c->req, 403, "InvalidStateTransition", text);
-}
-
 static void reply_verdict(const struct call *c, enum rt_verdict verdict, const char *to)
 {
 	if (verdict == RT_OK) {
@@ -69,7 +59,7 @@ static void reply_verdict(const struct call *c, enum rt_verdict verdict, const c
 	} else if (verdict == RT_INVALID_ID) {
 		api_reply_error(c->req, 400, "InvalidRequestID", "Invalid request ID");
 	} else {
-		reply_bad_state(c, to);
+		api_reply_bad_state(c->req, c->inst->rt, to);
 	}
 }
 
@@ -124,7 +114,7 @@ static void on_next(const struct call *c)
 	w->req = c->req;
 	httpd_req_own(c->req, w, on_waiter_gone);
 	if (dispatch_poll(c->api->dispatch, c->inst, &w->poll, loop_now_us(c->api->loop)) != RT_OK) {
-		reply_bad_state(c, "Ready");
+		api_reply_bad_state(c->req, c->inst->rt, "Ready");
 		free(w);
 	}
 }

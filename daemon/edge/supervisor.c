@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/report.h"
 #include "edge/config.h"
 #include "edge/extension_host.h"
@@ -108,6 +109,10 @@ static int spawn(struct supervisor *s, struct host *h)
 	}
 	child_env_log_stream(cfg, h->log_stream);
 	env = child_env_new(cfg, h->api, h->log_stream, environ);
+	if (cfg->init_type == INIT_SNAP_START) {
+		text_random_hex(h->token, 16);
+		child_env_move_credentials(env, h->api, h->token);
+	}
 	spec.envp = env;
 	spec.fds[0] = -1;
 	spec.fds[1] = ends[OUTPUT_STDOUT];
@@ -412,6 +417,7 @@ struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err
 		.idle_timeout_us = cfg->idle_timeout_us,
 		.ready_timeout_us = cfg->ready_timeout_us,
 		.freeze = cfg->freeze,
+		.init_type = cfg->init_type,
 	};
 
 	s->deps = *deps;

@@ -167,7 +167,8 @@ static void on_lifecycle(void *ctx, struct instance *inst, const struct lifecycl
 		note(w, "~initStart/%s", init_phase_name(what->phase));
 	} else if (what->kind == LC_EXTENSION) {
 		note(w, "~%s=%s", what->extension->name, ext_state_name(what->extension->state));
-	} else if (what->error_type != NULL || what->kind == LC_INIT_REPORT || what->kind == LC_REPORT) {
+	} else if (what->error_type != NULL || what->kind == LC_INIT_REPORT || what->kind == LC_REPORT ||
+		   what->kind == LC_RESTORE_REPORT) {
 		note(w, "~%s/%s%s%s", lifecycle_name(what->kind), lifecycle_status_name(what->status),
 		     what->error_type != NULL ? "/" : "", what->error_type != NULL ? what->error_type : "");
 	} else {
@@ -190,7 +191,7 @@ static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_u
 	struct world *w = container_of(p, struct world, poll);
 
 	(void)deadline_us;
-	note(w, "rt<%s", ev->body->data);
+	note(w, "rt<%s", ev != NULL ? ev->body->data : "restore");
 	return 0;
 }
 
@@ -281,6 +282,15 @@ static void ext_wait(struct world *w, char name, bool dead)
 	ext_verdict(w, dispatch_extension_poll(w->d, w->inst, named(w, name), &e->poll, w->now));
 }
 
+static void restore_error(struct world *w)
+{
+	struct blob *body = blob_from_string("{\"hook\":1}");
+
+	verdict(w,
+		dispatch_restore_error(w->d, w->inst, body, "application/json", "Runtime.AfterRestoreError", w->now));
+	blob_unref(body);
+}
+
 static void step(struct world *w, const char *word)
 {
 	switch (word[0]) {
@@ -291,6 +301,16 @@ static void step(struct world *w, const char *word)
 		w->poll.ops = &poll_ops;
 		verdict(w, dispatch_poll(w->d, w->inst, &w->poll, w->now));
 		break;
+	case 'z': /* restore/next */
+		w->poll.ops = &poll_ops;
+		verdict(w, dispatch_restore_poll(w->d, w->inst, &w->poll, w->now));
+		break;
+	case 'Z': /* restore/error */
+		restore_error(w);
+		break;
+	case 'O': /* the order to restore */
+		note(w, "restored%u", dispatch_restore(w->d, w->now));
+		break;
 	case 'g': /* its connection is gone */
 		dispatch_poll_gone(w->d, w->inst, &w->poll, w->now);
 		break;
@@ -299,6 +319,9 @@ static void step(struct world *w, const char *word)
 		break;
 	case 'e':
 		answer(w, OUTCOME_ERROR);
+		break;
+	case 'P': /* prestart */
+		dispatch_prestart(w->d, w->now);
 		break;
 	case 'x': /* the runtime exits with status 1 */
 		dispatch_exited(w->d, w->inst, false, 1, w->now);
@@ -342,7 +365,7 @@ static void step(struct world *w, const char *word)
 	}
 }
 
-enum { FREEZE = 1, OBSERVE = 2, READY_500 = 4, READY_0 = 8 };
+enum { FREEZE = 1, OBSERVE = 2, READY_500 = 4, READY_0 = 8, SNAP = 16 };
 
 struct script {
 	const char *title;
@@ -439,6 +462,29 @@ static const struct script scripts[] = {
 	{ "thawed for the end", "A", FREEZE, UP_A "r n pA | D x XA", "thaw stop:shutdown/600 A<spindown/2000 drained",
 	  NULL },
 	{ "a frozen runtime is killed by somebody", "A", FREEZE, UP_A "r n pA | x XA", "thaw A<failure/2000", NULL },
+	/* SnapStart */
+	{ "restored for work that waits", "", SNAP, "sa | z t5 n r", "rt<restore rt<a a=success report:0", NULL },
+	{ "restored by order", "", SNAP, "P z | O n sa", "rt<restore restored1 rt<a", NULL },
+	{ "the snapshot waits for the extensions", "A", SNAP, "sa RAi z | pA n", "rt<restore rt<a A<a", NULL },
+	{ "next without a restore is refused", "", SNAP, "P z | n", "403", NULL },
+	{ "restore/next when ready is refused", "", SNAP, "sa n | z", "403", NULL },
+	{ "a runtime that hung up asks again", "", SNAP, "P z g | sa z n", "rt<restore rt<a", NULL },
+	{ "restore/error", "", SNAP, "sa z | Z x sb", "stop:initerror/500 report:0 a=init_error start", "hook" },
+	{ "restore/error without a restore", "", SNAP, "sa | Z", "403", NULL },
+	{ "hooks that do not end", "", SNAP, "sa z | t9999 t1", "stop:timeout/500 report:0 a=timeout",
+	  "Runtime.RestoreHookUserTimeout" },
+	{ "exit while restoring", "", SNAP, "sa z | x", "report:0 a=init_error", "Runtime.ExitError" },
+	{ "drain of a snapshot", "A", SNAP, "P RAs z pA | D x XA", "stop:shutdown/600 A<spindown/2000 drained",
+	  NULL },
+	{ "a snapshot is frozen", "", SNAP | FREEZE, "P z | sa", "thaw rt<restore", NULL },
+	{ "events of a restore", "", SNAP | OBSERVE, "P t7 z t5 O t3 n sa r n",
+	  "~initStart/init start ~initRuntimeDone ~registered ~initReport/success rt<restore ~restoreStart restored1 "
+	  "~restoreRuntimeDone ~restoreReport/success rt<a ~start a=success report:0 ~runtimeDone ~report/success",
+	  NULL },
+	{ "events of a restore that fails", "", SNAP | OBSERVE, "P z O | Z",
+	  "~restoreRuntimeDone/error/Runtime.AfterRestoreError ~restoreReport/error/Runtime.AfterRestoreError "
+	  "stop:initerror/500",
+	  NULL },
 	/* what the observer sees */
 	{ "events of a life", "A", OBSERVE, UP_A "r t1 n pA D x XA",
 	  "~initStart/init launchA start ~initRuntimeDone ~registered ~A=Ready ~initReport/success rt<a "
@@ -481,6 +527,7 @@ static struct world *world_new(const struct script *s)
 				    : (s->options & READY_0) != 0 ? 0
 								  : -1,
 		.freeze = (s->options & FREEZE) != 0,
+		.init_type = (s->options & SNAP) != 0 ? INIT_SNAP_START : INIT_ON_DEMAND,
 	};
 
 	assert_non_null(w);
