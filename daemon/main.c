@@ -332,7 +332,7 @@ static int act(struct daemon *d, struct err *err)
 	case CONFIG_RUN:
 		break;
 	}
-	if (startup_check_ready_fd(&d->cfg, err) != 0) {
+	if (startup_check_ready_fd(&d->cfg, err) != 0 || extension_host_check(&d->cfg, err) != 0) {
 		return -1;
 	}
 	return serve(d, err);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/fault.h"
@@ -19,6 +20,9 @@
 #include "edge/supervisor.h"
 #include "io/guard.h"
 #include "io/httpd.h"
+
+/* That of the table in edge/config.c; it need not be there. */
+static const char default_dir[] = "/opt/extensions";
 
 bool extensions_disabled(void)
 {
@@ -125,6 +129,20 @@ static int launch(const struct supervisor_deps *deps, struct host *h, const char
 	x->alive = true;
 	guard_watch(deps->guard, e->child.pid, h->api);
 	log_info("extension started name=%s pid=%d", name, (int)e->child.pid);
+	return 0;
+}
+
+int extension_host_check(const struct config *cfg, struct err *err)
+{
+	DIR *dir = opendir(cfg->extensions_dir);
+
+	if (dir == NULL && strcmp(cfg->extensions_dir, default_dir) != 0) {
+		return err_set(err, 2, "LAMBDA_EXTENSIONS_DIR=%.200s: %s; expected a directory", cfg->extensions_dir,
+			       strerror(errno));
+	}
+	if (dir != NULL) {
+		closedir(dir);
+	}
 	return 0;
 }
 

@@ -12,6 +12,8 @@
 #include "edge/output.h"
 #include "io/child.h"
 
+struct config;
+struct err;
 struct extension;
 struct fault;
 struct host;
@@ -27,6 +29,8 @@ struct extension_host {
 /* Called when a process has been reaped and its output collected. */
 typedef void (*extension_exit_fn)(struct host *h, struct extension *x, const struct child_exit *ex);
 
+/* Is LAMBDA_EXTENSIONS_DIR, when it is set, a directory that can be read? */
+int extension_host_check(const struct config *cfg, struct err *err) MUST_CHECK;
 /* Starts all that are in the directory, in the order of their names. -1: one could not be started, why is in *why. */
 int extension_host_launch(const struct supervisor_deps *deps, struct host *h, extension_exit_fn on_exit,
 			  struct fault *why) MUST_CHECK;

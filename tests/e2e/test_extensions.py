@@ -8,7 +8,7 @@ import time
 import pytest
 
 from extensions import events, extension_pid, said, write_extension
-from harness import Gate, wait_gone
+from harness import IDLE, Gate, run, wait_gone
 
 
 def outcome(reply):
@@ -182,6 +182,22 @@ def test_directories_are_no_extensions_and_links_are(start, tmp_path):
     d = start(env={"LAMBDA_EXTENSIONS_DIR": str(tmp_path / "dir")})
     assert d.invoke(b"[1]").body == b"[1]"
     assert sum("extension started" in line for line in d.err.lines) == 1
+
+
+@pytest.mark.parametrize("make,reason", [(None, "No such file or directory"), ("file", "Not a directory")])
+def test_a_directory_that_is_none(tmp_path, make, reason):
+    path = tmp_path / "there"
+    if make:
+        path.write_text("x")
+    done = run(IDLE, env={"LAMBDA_EXTENSIONS_DIR": str(path)})
+    assert done.returncode == 2
+    assert done.stderr == (f"lambda-runtime-api-daemon: LAMBDA_EXTENSIONS_DIR={path}: {reason}; expected a directory\n")
+
+
+def test_a_runtime_that_cannot_be_started(extended):
+    d = extended(["./nope"], one=("SHUTDOWN",))
+    assert outcome(d.invoke(b"1"))[0] == "Runtime.InvalidEntrypoint"
+    assert events(d, "one", 1)[0]["shutdownReason"] == "failure"
 
 
 def test_eleven(extended):

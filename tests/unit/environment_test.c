@@ -38,6 +38,7 @@ struct world {
 	int64_t rearmed;
 	const char *files; /* external extensions, a letter each */
 	bool launch_fails;
+	bool start_fails;
 	struct caller callers[4];
 	struct poll poll;
 	struct ext_waiter waiters[26];
@@ -88,8 +89,11 @@ static int on_start(void *ctx, struct instance *inst, struct fault *why)
 {
 	struct world *w = ctx;
 
-	(void)why;
 	note(w, "start");
+	if (w->start_fails) {
+		fault_set(why, FAULT_INVALID_ENTRYPOINT, "fork/exec ./nope: no such file or directory");
+		return -1;
+	}
 	dispatch_spawned(w->d, inst, w->now);
 	return 0;
 }
@@ -354,6 +358,9 @@ static void step(struct world *w, const char *word)
 	case 'L': /* the last launch fails from now on */
 		w->launch_fails = true;
 		break;
+	case 'S': /* the runtime cannot be started */
+		w->start_fails = true;
+		break;
 	case 'D':
 		dispatch_drain(w->d, w->now);
 		break;
@@ -424,6 +431,7 @@ static const struct script scripts[] = {
 	{ "never asks for an event", "A", 0, "sa RAi n | t10000", "stop:timeout/600 report:0 a=timeout",
 	  "Task timed out after 10.00 seconds: extension A did not ask for its first event" },
 	{ "launch fails", "AB", 0, "L sa", "launchA killA report:0 a=init_error", "Extension.LaunchError" },
+	{ "the runtime cannot be started", "A", 0, "S sa RAs pA | XA", "", "Runtime.InvalidEntrypoint" },
 	{ "init/error", "A", 0, "sa RAs | EA XA", "stop:failure/600 report:0 a=init_error", NULL },
 	{ "crash before registration", "A", 0, "sa | CA", "report:0 a=init_error", "\"Extension.Crash\"" },
 	{ "crash while the runtime starts", "A", 0, "sa RAi | CA x", "stop:failure/500 report:0 a=init_error",
