@@ -15,8 +15,11 @@
 #include "edge/amqp_bridge.h"
 #include "edge/amqp_settings.h"
 #include "edge/config.h"
+#include "edge/extension_host.h"
+#include "edge/extensions_api.h"
 #include "edge/invoke_api.h"
 #include "edge/local_invoker.h"
+#include "edge/restore_api.h"
 #include "edge/runtime_api.h"
 #include "edge/self_copy.h"
 #include "edge/sources.h"
@@ -48,6 +51,8 @@ struct daemon {
 	struct sink *sink;
 	struct runtime_api *runtime_api;
 	struct supervisor *supervisor;
+	struct extensions_api *extensions_api; /* NULL when extensions are switched off */
+	struct restore_api *restore_api;       /* NULL without SnapStart */
 	struct local_invoker invoker;
 	struct invoke_api *invoke_api;
 	struct amqp_settings amqp;
@@ -168,12 +173,21 @@ static void on_runtime_lost(void *ctx)
 	sources_runtime_lost(d->sources);
 }
 
+static void restore(struct daemon *d)
+{
+	unsigned count = dispatch_restore(supervisor_dispatch(d->supervisor), loop_now_us(d->loop));
+
+	log_info("restored by SIGUSR1 environments=%u", count);
+}
+
 static void on_signal(void *ctx, int signo)
 {
 	struct daemon *d = ctx;
 
 	if (signo == SIGCHLD) {
 		children_reap(d->children);
+	} else if (signo == SIGUSR1) {
+		restore(d);
 	} else if (!d->draining) {
 		begin_drain(d, signo);
 	} else {
@@ -240,6 +254,19 @@ static int build_sources(struct daemon *d, struct err *err)
 	return d->sources != NULL ? 0 : -1;
 }
 
+/* On the listeners of the Runtime API. */
+static void build_more_apis(struct daemon *d)
+{
+	struct dispatch *dispatch = supervisor_dispatch(d->supervisor);
+
+	if (!extensions_disabled()) {
+		d->extensions_api = extensions_api_new(d->loop, &d->cfg, d->runtime_api, dispatch);
+	}
+	if (d->cfg.init_type == INIT_SNAP_START) {
+		d->restore_api = restore_api_new(d->loop, d->runtime_api, dispatch);
+	}
+}
+
 static int build(struct daemon *d, struct err *err)
 {
 	struct supervisor_deps deps = {
@@ -266,12 +293,16 @@ static int build(struct daemon *d, struct err *err)
 		return err_wrap(err, "Runtime API");
 	}
 	runtime_api_attach(d->runtime_api, supervisor_dispatch(d->supervisor));
+	build_more_apis(d);
 	local_invoker_init(&d->invoker, d->loop, supervisor_dispatch(d->supervisor));
 	d->invoke_api = invoke_api_new(d->loop, &d->cfg, &d->invoker.invoker, err);
 	if (d->invoke_api == NULL) {
 		return err_wrap(err, "Invoke API");
 	}
 	sink_start(d->sink);
+	if (d->cfg.init_type != INIT_ON_DEMAND) {
+		dispatch_prestart(supervisor_dispatch(d->supervisor), loop_now_us(d->loop));
+	}
 	if (d->cfg.amqp_uri != NULL && build_bridge(d, err) != 0) {
 		return -1;
 	}
@@ -285,6 +316,8 @@ static void tear_down(struct daemon *d)
 	amqp_bridge_free(d->bridge);
 	sources_free(d->sources);
 	runtime_api_free(d->runtime_api);
+	extensions_api_free(d->extensions_api);
+	restore_api_free(d->restore_api);
 	supervisor_free(d->supervisor);
 	sink_free(d->sink, flush_us);
 	children_free(d->children);
@@ -328,7 +361,7 @@ static void print_help(void)
 	       "  --log-level LEVEL\n"
 	       "  --runtime-api-address HOST:PORT\n"
 	       "  --runtime-interface-emulator-address HOST:PORT   (the Invoke API)\n"
-	       "  --enable-init-caching                            (accepted, without effect)\n"
+	       "  --enable-init-caching                            (SnapStart)\n"
 	       "  --help, --version                                (before the command)\n\n"
 	       "Environment:\n");
 	config_print_help(stdout, false);
@@ -348,7 +381,7 @@ static int act(struct daemon *d, struct err *err)
 	case CONFIG_RUN:
 		break;
 	}
-	if (startup_check_ready_fd(&d->cfg, err) != 0) {
+	if (startup_check_ready_fd(&d->cfg, err) != 0 || extension_host_check(&d->cfg, err) != 0) {
 		return -1;
 	}
 	return serve(d, err);

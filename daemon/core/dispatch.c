@@ -32,6 +32,7 @@ struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct di
 
 		inst->slot = i;
 		inst->deadline_us = INT64_MAX;
+		inst->late_us = INT64_MAX;
 		inst->init_us = -1;
 		list_init(&inst->polls);
 		list_push_back(&d->by_state[INST_DEAD], &inst->link);
@@ -48,6 +49,8 @@ void dispatch_free(struct dispatch *d)
 	assert(list_empty(&d->pending));
 	for (unsigned i = 0; i < d->cfg.max_instances; i++) {
 		event_unref(d->instances[i].event);
+		event_unref(d->instances[i].wrap.event);
+		extension_set_fini(&d->instances[i].extensions);
 	}
 	free(d->instances);
 	free(d);
@@ -59,12 +62,19 @@ struct instance *dispatch_instance(struct dispatch *d, unsigned slot)
 	return &d->instances[slot];
 }
 
+void dispatch_observe(struct dispatch *d, lifecycle_fn fn, void *ctx)
+{
+	d->observer = fn;
+	d->observer_ctx = ctx;
+}
+
 static bool transition_allowed(enum inst_state from, enum inst_state to)
 {
 	static const unsigned allowed[INST_COUNT] = {
 		[INST_DEAD] = 1u << INST_STARTING,
 		[INST_STARTING] = 1u << INST_INIT | 1u << INST_STOPPING | 1u << INST_DEAD,
-		[INST_INIT] = 1u << INST_IDLE | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_INIT] = 1u << INST_IDLE | 1u << INST_SNAPSHOT | 1u << INST_STOPPING | 1u << INST_DEAD,
+		[INST_SNAPSHOT] = 1u << INST_INIT | 1u << INST_STOPPING | 1u << INST_DEAD,
 		[INST_IDLE] = 1u << INST_BUSY | 1u << INST_STOPPING | 1u << INST_DEAD,
 		[INST_BUSY] = 1u << INST_IDLE | 1u << INST_STOPPING | 1u << INST_DEAD,
 		[INST_STOPPING] = 1u << INST_DEAD,
@@ -107,6 +117,7 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 {
 	int64_t deadline = inv->event->unlimited ? INT64_MAX : now_us + d->cfg.invoke_timeout_us;
 
+	env_thaw(d, inst, now_us);
 	d->ops->handing(d->ctx, inst);
 	while (!list_empty(&inst->polls)) {
 		/* The newest: an older one may belong to a call that the runtime has given up. */
@@ -125,9 +136,16 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 		inst->rt = RT_RUNNING;
 		inst->handed_us = now_us;
 		inst->deadline_us = deadline;
+		inst->late_us = INT64_MAX;
 		inst_set_state(d, inst, INST_BUSY, now_us);
 		dispatch_arm(d, deadline);
 		d->ops->handed(d->ctx, inst, inst->event);
+		if (d->observer != NULL) {
+			tell_start(d, inst);
+		}
+		if (inst->extensions.invoke_count > 0) {
+			env_invoke(inst);
+		}
 		return true;
 	}
 	return false;
@@ -136,9 +154,30 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 /* The runtime lives but has no /next open: it must come back within the time an init may take. */
 static void set_away(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
+	env_thaw(d, inst, now_us);
 	inst_set_state(d, inst, INST_BUSY, now_us);
 	inst->deadline_us = now_us + d->cfg.init_timeout_us;
 	dispatch_arm(d, inst->deadline_us);
+}
+
+static void start_failed(struct dispatch *d, struct instance *inst, const struct fault *why, int64_t now_us)
+{
+	tell_init_end(d, inst, lifecycle_status_of(OUTCOME_INIT_ERROR, why->type), why->type, now_us);
+	if (!bury_if_gone(d, inst, now_us)) {
+		stop_instance(d, inst, STOP_FAILURE, now_us);
+	}
+	end_failed_init(d, inst, OUTCOME_INIT_ERROR, why, NULL, NULL, now_us);
+}
+
+void start_runtime(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	struct fault why = { "", "" };
+
+	inst->runtime_alive = true;
+	if (d->ops->start(d->ctx, inst, &why) != 0) {
+		inst->runtime_alive = false;
+		start_failed(d, inst, &why, now_us);
+	}
 }
 
 static void start_one(struct dispatch *d, int64_t now_us)
@@ -151,6 +190,8 @@ static void start_one(struct dispatch *d, int64_t now_us)
 		inst++;
 	}
 	d->stats.starts++;
+	/* What AWS calls a suppressed init: it makes good for an environment that ended, inside the next invocation. */
+	inst->phase = d->unasked_ends > 0 ? PHASE_INVOKE : PHASE_INIT;
 	if (d->unasked_ends > 0) {
 		d->unasked_ends--;
 		d->stats.restarts++;
@@ -159,12 +200,17 @@ static void start_one(struct dispatch *d, int64_t now_us)
 	inst->started_us = now_us;
 	inst->init_us = -1;
 	inst->deadline_us = now_us + d->cfg.init_timeout_us;
+	inst->init_told = false;
+	inst->init_reported = false;
+	inst->restoring_us = 0;
+	inst->restore_us = 0;
 	inst_set_state(d, inst, INST_STARTING, now_us);
 	dispatch_arm(d, inst->deadline_us);
-	if (d->ops->start(d->ctx, inst, &why) != 0) {
-		inst_set_state(d, inst, INST_DEAD, now_us);
-		inst->deadline_us = INT64_MAX;
-		end_failed_init(d, inst, OUTCOME_INIT_ERROR, &why, NULL, NULL, now_us);
+	tell(d, inst, LC_INIT_START, now_us);
+	if (d->ops->launch != NULL && d->ops->launch(d->ctx, inst, &why) != 0) {
+		start_failed(d, inst, &why, now_us);
+	} else if (inst->extensions.count == 0) {
+		start_runtime(d, inst, now_us);
 	}
 }
 
@@ -185,6 +231,20 @@ static size_t on_their_way(struct dispatch *d, int64_t now_us)
 	return n;
 }
 
+static void start_missing(struct dispatch *d, int64_t now_us)
+{
+	while (d->count[INST_SNAPSHOT] > 0 && d->pending_count > on_their_way(d, now_us)) {
+		(void)restore_one(d, now_us);
+	}
+	while (d->pending_count > 0 && d->count[INST_DEAD] > 0 && d->pending_count > on_their_way(d, now_us)) {
+		if (now_us < d->not_before_us) {
+			dispatch_arm(d, d->not_before_us);
+			return;
+		}
+		start_one(d, now_us);
+	}
+}
+
 void dispatch_pump(struct dispatch *d, int64_t now_us)
 {
 	while (!list_empty(&d->pending) && !list_empty(&d->by_state[INST_IDLE])) {
@@ -195,15 +255,12 @@ void dispatch_pump(struct dispatch *d, int64_t now_us)
 			set_away(d, inst, now_us);
 		}
 	}
-	while (d->pending_count > 0 && d->count[INST_DEAD] > 0 && d->pending_count > on_their_way(d, now_us)) {
-		if (now_us < d->not_before_us) {
-			dispatch_arm(d, d->not_before_us);
-			return;
-		}
-		start_one(d, now_us);
-	}
+	start_missing(d, now_us);
 	if (d->draining && d->pending_count == 0) {
 		stop_free_instances(d, now_us);
+	}
+	if (d->cfg.freeze) {
+		env_freeze_idle(d, now_us);
 	}
 }
 
@@ -244,35 +301,28 @@ void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us)
 	}
 }
 
-/* The first /next ends the init phase; any other ends the invocation before it. */
-static void become_ready(struct dispatch *d, struct instance *inst, int64_t now_us)
+/* The first /next is the end of the runtime's own init; any other is the end of its work on the event before. */
+void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
-	if (inst->rt == RT_STARTED) {
-		inst->init_us = now_us - inst->started_us;
-		d->init_failures = 0;
-		d->not_before_us = 0;
+	if (inst->rt == RT_RESTORING) {
+		tell_restore(d, inst, LC_RESTORE_RUNTIME_DONE, LC_SUCCESS, NULL, now_us);
+	} else if (!inst->init_told) {
+		inst->extensions.closed = true;
+		tell_init_runtime_done(d, inst, LC_SUCCESS, NULL, now_us);
+		tell(d, inst, LC_REGISTERED, now_us);
+	} else if (inst->wrap.event != NULL) {
+		wrap_runtime_done(d, inst, now_us);
 	}
 	forget_event(inst);
 	inst->rt = RT_READY;
-	inst->deadline_us = INT64_MAX;
-	if (inst->state != INST_IDLE) {
-		inst_set_state(d, inst, INST_IDLE, now_us);
-		if (d->cfg.idle_timeout_us > 0) {
-			dispatch_arm(d, now_us + d->cfg.idle_timeout_us);
-		}
-	}
-}
-
-void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
-{
-	become_ready(d, inst, now_us);
-	dispatch_pump(d, now_us);
+	env_settle(d, inst, now_us);
 }
 
 enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us)
 {
 	list_init(&p->link);
-	if (inst->rt == RT_INIT_ERROR || inst->state == INST_DEAD || inst->state == INST_STARTING) {
+	if (inst->rt == RT_INIT_ERROR || inst->rt == RT_RESTORE_READY || inst->rt == RT_RESTORE_ERROR ||
+	    inst->state == INST_DEAD || inst->state == INST_STARTING) {
 		return RT_INVALID_STATE;
 	}
 	if (inst->state == INST_STOPPING) {
@@ -294,6 +344,8 @@ void dispatch_poll_gone(struct dispatch *d, struct instance *inst, struct poll *
 	if (inst->state == INST_IDLE && list_empty(&inst->polls)) {
 		set_away(d, inst, now_us);
 		d->ops->lost(d->ctx, inst);
+	} else if (inst->state == INST_SNAPSHOT && list_empty(&inst->polls)) {
+		restore_poll_gone(d, inst, now_us);
 	}
 }
 
@@ -307,7 +359,8 @@ bool dispatch_can_work(const struct dispatch *d)
 	if (d->draining) {
 		return false;
 	}
-	return d->count[INST_IDLE] + d->count[INST_BUSY] > 0 || (dispatch_live(d) == 0 && d->init_failures == 0);
+	return d->count[INST_IDLE] + d->count[INST_BUSY] + d->count[INST_SNAPSHOT] > 0 ||
+	       (dispatch_live(d) == 0 && d->init_failures == 0);
 }
 
 size_t dispatch_pending(const struct dispatch *d)

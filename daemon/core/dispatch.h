@@ -7,9 +7,12 @@
  * - FIFO. An event is handed to the idle instance that was used last, so that the others can retire.
  * - Exactly as many instances are started as there is work for: waiting invocations, less the instances that are on
  *   their way (starting, or just about to ask for their next event), within max_instances.
- * - The invoke timeout runs from hand-over, the init timeout from the start of the process.
+ * - The invoke timeout runs from hand-over, the init timeout from the start of the first process.
  * - A failed init ends every waiting invocation that no healthy or starting instance is left for. The next start then
  *   waits for a back-off that doubles with each failure in a row.
+ * - A caller has its answer as soon as the runtime has given it; the environment is busy until its extensions are done.
+ * - An environment whose runtime or extension fails ends as a whole: the runtime first, then the extensions, which have
+ *   what is left of 2 s to react to SHUTDOWN.
  * - Callbacks are called when the state is consistent, and may call back into dispatch.
  */
 #ifndef CORE_DISPATCH_H
@@ -29,14 +32,22 @@ enum stop_reason {
 	STOP_INIT_ERROR, /* it reported an init error and is expected to end by itself */
 	STOP_RETIRE,	 /* idle for too long */
 	STOP_SHUTDOWN,	 /* the daemon ends */
+	STOP_FAILURE,	 /* an extension has failed, or the runtime has while extensions live on */
 };
 
 struct dispatch_ops {
-	/* Launch the processes of inst. 0, then dispatch_spawned() or dispatch_exited() follows (also from within);
+	/* Launch the external extensions of inst: extension_add() for each, alive when its process runs. -1: one could
+	 * not be, why is in *why. NULL: there never are any. */
+	int (*launch)(void *ctx, struct instance *inst, struct fault *why);
+	/* Launch the runtime of inst. 0, then dispatch_spawned() or dispatch_exited() follows (also from within);
 	 * -1: it could not be started, why is in *why. */
 	int (*start)(void *ctx, struct instance *inst, struct fault *why);
-	/* End the processes of inst; dispatch_exited() follows. */
+	/* End the runtime's processes; dispatch_exited() follows. */
 	void (*stop)(void *ctx, struct instance *inst, enum stop_reason why);
+	/* End those of an extension at once; dispatch_extension_exited() follows. May be NULL where launch is. */
+	void (*kill)(void *ctx, struct instance *inst, struct extension *x);
+	/* Stop all processes of inst where they stand, or let them go on. NULL unless config.freeze. */
+	void (*freeze)(void *ctx, struct instance *inst, bool frozen);
 	/* An event is about to be handed over: what the runtime has written so far belongs to what came before. */
 	void (*handing)(void *ctx, struct instance *inst);
 	/* It was. */
@@ -59,7 +70,10 @@ struct dispatch_config {
 	size_t max_response; /* bytes; for the text of Function.ResponseSizeTooLarge */
 	int64_t invoke_timeout_us;
 	int64_t init_timeout_us;
-	int64_t idle_timeout_us; /* 0 = never */
+	int64_t idle_timeout_us;  /* 0 = never */
+	int64_t ready_timeout_us; /* extensions may keep the environment after an answer; -1 = until the deadline */
+	bool freeze;		  /* idle environments */
+	enum init_type init_type; /* INIT_SNAP_START: runtimes may ask for restore/next */
 };
 
 #define DISPATCH_BUCKETS 14
@@ -84,6 +98,8 @@ struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct di
 			      void *ctx) MUST_CHECK;
 void dispatch_free(struct dispatch *d); /* no invocation and no live instance is left */
 struct instance *dispatch_instance(struct dispatch *d, unsigned slot); /* to attach the edge's data */
+/* Who is told what happens in the environments; once, before the first start. */
+void dispatch_observe(struct dispatch *d, lifecycle_fn fn, void *ctx);
 
 /* --- callers --- */
 /* Start a first instance ahead of any work. */
@@ -106,6 +122,7 @@ struct answer {
 	const char *error_type; /* normalised; for INVALID the type of the document; NULL = none */
 	const char *error_text; /* for INVALID */
 	size_t size;		/* bytes the runtime sent */
+	int64_t begun_us;	/* when the first of them came; 0 = with the last */
 };
 
 /* RT_OK: p is parked, or was answered already. p->ops and nothing else is set by the caller. */
@@ -119,9 +136,31 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,
 				    const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;
 
+/* restore/next, as dispatch_poll. The runtime is restored when there is work for it, or by dispatch_restore(). */
+enum rt_verdict dispatch_restore_poll(struct dispatch *d, struct instance *inst, struct poll *p,
+				      int64_t now_us) MUST_CHECK;
+/* As dispatch_init_error, which does the same for a runtime that is restoring. */
+enum rt_verdict dispatch_restore_error(struct dispatch *d, struct instance *inst, struct blob *body,
+				       const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;
+/* Restores every environment that waits for it. Returns how many those were. */
+unsigned dispatch_restore(struct dispatch *d, int64_t now_us);
+
+/* --- the Extensions API --- */
+/* EXT_OK: *out is the extension. May start the runtime. */
+enum ext_verdict dispatch_register(struct dispatch *d, struct instance *inst, const char *name, unsigned events,
+				   struct extension **out, int64_t now_us) MUST_CHECK;
+/* EXT_OK: p is parked, or was answered already. */
+enum ext_verdict dispatch_extension_poll(struct dispatch *d, struct instance *inst, struct extension *x,
+					 struct ext_poll *p, int64_t now_us) MUST_CHECK;
+/* init/error or exit/error: the environment is done for. */
+enum ext_verdict dispatch_extension_error(struct dispatch *d, struct instance *inst, struct extension *x, bool init,
+					  const char *error_type, int64_t now_us) MUST_CHECK;
+
 /* --- processes --- */
 void dispatch_spawned(struct dispatch *d, struct instance *inst, int64_t now_us);
-/* The processes of inst are gone. */
+void dispatch_extension_exited(struct dispatch *d, struct instance *inst, struct extension *x, bool signaled,
+			       int code, int64_t now_us);
+/* The processes of the runtime are gone. */
 void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, int code, int64_t now_us);
 
 /* --- time, end, figures --- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every way an invocation or an instance ends: answers, failures, deadlines, exits, drain. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/blob.h"
@@ -11,6 +12,8 @@ static const int64_t backoff_first_us = 100 * 1000;
 static const int64_t backoff_max_us = 2 * 1000 * 1000;
 /* Time to come back with /next after an answer that came close to its deadline. */
 static const int64_t return_min_us = 1000 * 1000;
+/* What extensions have in a drain to be done with an event that was answered. */
+static const int64_t drain_extensions_us = 2000 * 1000;
 
 const int64_t dispatch_bucket_us[DISPATCH_BUCKETS] = {
 	500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000, 30000000, 900000000,
@@ -56,34 +59,46 @@ static void count_duration(struct dispatch *d, int64_t us)
 	d->stats.duration_sum_us += (uint64_t)us;
 }
 
-void end_event(struct dispatch *d, struct instance *inst, enum outcome_kind kind, struct blob *body,
-	       const char *content_type, const char *error_type, int64_t now_us)
+void end_event(struct dispatch *d, struct instance *inst, const struct outcome *result, const char *error_type,
+	       const struct answer *a, int64_t now_us)
 {
 	struct invocation *inv = inst->inv;
 	struct report r = {
 		.event = inst->event,
-		.kind = kind,
+		.kind = result->kind,
 		.error_type = error_type,
 		.duration_us = now_us - inst->handed_us,
 		.init_us = inst->init_us,
+		.restore_us = inst->restore_us,
 		.handed = true,
 	};
-	struct outcome out = { .kind = kind, .body = body, .content_type = content_type };
+	struct outcome out = *result;
+	/* A report with the extensions' time in it waits for them, unless the caller waits for the report. */
+	bool later = inst->extensions.invoke_count > 0 && !(inv != NULL && r.event->want_tail);
 
 	inst->init_us = -1;
+	inst->restore_us = 0;
 	inst->rt = RT_RESPONDED;
 	inst->since_us = now_us;
 	count_duration(d, r.duration_us);
+	if (later || d->observer != NULL) {
+		wrap_begin(d, inst, &r, a, later);
+	}
 	/* Only a caller that wants the log has to wait for it to be collected. */
 	if (inv != NULL && !r.event->want_tail) {
 		end_invocation(d, inv, &out);
 		inv = NULL;
 	}
-	out.log_tail = d->ops->finished(d->ctx, inst, &r);
+	if (!later) {
+		out.log_tail = d->ops->finished(d->ctx, inst, &r);
+	}
 	if (inv != NULL) {
 		end_invocation(d, inv, &out);
 	}
 	blob_unref(out.log_tail);
+	if (a == NULL) {
+		wrap_up(d, inst, now_us);
+	}
 }
 
 /* A queued invocation that no runtime will get. */
@@ -117,7 +132,7 @@ void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kin
 		     struct blob *body, const char *content_type, int64_t now_us)
 {
 	int64_t init_us = now_us - inst->started_us;
-	unsigned healthy = d->count[INST_IDLE] + d->count[INST_BUSY];
+	unsigned healthy = d->count[INST_IDLE] + d->count[INST_BUSY] + d->count[INST_SNAPSHOT];
 
 	d->init_failures++;
 	d->unasked_ends++;
@@ -130,9 +145,15 @@ void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kin
 
 void stop_instance(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us)
 {
-	inst->deadline_us = INT64_MAX;
+	wrap_up(d, inst, now_us);
+	env_thaw(d, inst, now_us);
+	env_begin_stop(d, inst, why, now_us);
 	inst_set_state(d, inst, INST_STOPPING, now_us);
-	d->ops->stop(d->ctx, inst, why);
+	if (inst->runtime_alive) {
+		d->ops->stop(d->ctx, inst, why);
+	} else {
+		env_shutdown(d, inst, now_us);
+	}
 }
 
 enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id)
@@ -143,39 +164,52 @@ enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id)
 	return inst->rt == RT_RUNNING ? RT_OK : RT_INVALID_STATE;
 }
 
+/* What is left to come back with /next, and for the extensions to be done. */
+static void limit_return(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	int64_t least = now_us + return_min_us;
+
+	if (inst->extensions.invoke_count > 0 && d->cfg.ready_timeout_us >= 0) {
+		inst->late_us = now_us + d->cfg.ready_timeout_us;
+		least = inst->late_us + return_min_us;
+		dispatch_arm(d, inst->late_us);
+	}
+	if (inst->deadline_us < least) {
+		inst->deadline_us = least;
+	}
+}
+
 enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
 				int64_t now_us)
 {
 	enum rt_verdict verdict = dispatch_may_answer(inst, id);
+	struct outcome out = { .kind = a->kind, .content_type = a->content_type };
 	const char *error_type = a->error_type;
-	const char *content_type = a->content_type;
-	struct blob *body;
 	struct fault f;
 
 	if (verdict != RT_OK || inst->state != INST_BUSY) {
 		return verdict;
 	}
 	if (a->kind == OUTCOME_TOO_LARGE) {
-		body = fault_too_large_body(a->size, d->cfg.max_response);
+		out.body = fault_too_large_body(a->size, d->cfg.max_response);
 		error_type = FAULT_TOO_LARGE;
-		content_type = NULL;
+		out.content_type = NULL;
 	} else if (a->kind == OUTCOME_INVALID) {
 		fault_set(&f, a->error_type, "%s", a->error_text);
-		body = fault_body(&f, id);
-		content_type = NULL;
+		out.body = fault_body(&f, id);
+		out.content_type = NULL;
 	} else {
-		body = blob_ref(a->body);
+		out.body = blob_ref(a->body);
 	}
-	if (inst->deadline_us < now_us + return_min_us) {
-		inst->deadline_us = now_us + return_min_us;
-	}
+	limit_return(d, inst, now_us);
 	if (inst->event->unlimited) {
 		inst->deadline_us = now_us + d->cfg.init_timeout_us;
 		dispatch_arm(d, inst->deadline_us);
 	}
-	end_event(d, inst, a->kind, body, content_type, error_type, now_us);
-	blob_unref(body);
-	if (inst->state == INST_BUSY && d->draining && d->pending_count == 0) {
+	end_event(d, inst, &out, error_type, a, now_us);
+	blob_unref(out.body);
+	if (inst->state == INST_BUSY && d->draining && d->pending_count == 0 &&
+	    extension_running(&inst->extensions) == NULL) {
 		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
 	} else if (inst->state == INST_BUSY && !list_empty(&inst->polls)) {
 		/* A second /next that was parked all the while is as good as a new one. */
@@ -189,35 +223,46 @@ enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, s
 {
 	struct fault f;
 
+	if (inst->rt == RT_RESTORING) {
+		return dispatch_restore_error(d, inst, body, content_type, error_type, now_us);
+	}
 	if (inst->state != INST_INIT || inst->rt != RT_STARTED) {
 		return RT_INVALID_STATE;
 	}
 	inst->rt = RT_INIT_ERROR;
 	fault_set(&f, error_type, "the runtime reported an init error");
+	tell_init_end(d, inst, LC_ERROR, error_type, now_us);
 	stop_instance(d, inst, STOP_INIT_ERROR, now_us);
 	end_failed_init(d, inst, OUTCOME_INIT_ERROR, &f, body, content_type, now_us);
 	dispatch_pump(d, now_us);
 	return RT_OK;
 }
 
-/* Everything but the runtimes that owe an answer. */
+static bool owes_work(const struct instance *inst)
+{
+	return inst->state == INST_BUSY && (inst->rt == RT_RUNNING || extension_running(&inst->extensions) != NULL);
+}
+
 void stop_free_instances(struct dispatch *d, int64_t now_us)
 {
-	static const enum inst_state live[] = { INST_STARTING, INST_INIT, INST_IDLE, INST_BUSY };
+	static const enum inst_state live[] = { INST_STARTING, INST_INIT, INST_SNAPSHOT, INST_IDLE, INST_BUSY };
 	struct list *pos, *tmp;
 
 	for (size_t i = 0; i < countof(live); i++) {
 		list_foreach_safe(&d->by_state[live[i]], pos, tmp) {
 			struct instance *inst = container_of(pos, struct instance, link);
 
-			if (live[i] != INST_BUSY || inst->rt != RT_RUNNING) {
+			if (!owes_work(inst)) {
 				stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+			} else if (inst->rt != RT_RUNNING && inst->deadline_us > now_us + drain_extensions_us) {
+				inst->deadline_us = now_us + drain_extensions_us;
+				dispatch_arm(d, inst->deadline_us);
 			}
 		}
 	}
 }
 
-static void check_drained(struct dispatch *d)
+void check_drained(struct dispatch *d)
 {
 	if (d->draining && !d->told_drained && dispatch_live(d) == 0 && d->pending_count == 0) {
 		d->told_drained = true;
@@ -225,15 +270,54 @@ static void check_drained(struct dispatch *d)
 	}
 }
 
-/* Its polls are not told: their connections were closed by whoever reaped the process. */
-static void bury(struct dispatch *d, struct instance *inst, int64_t now_us)
+/* They are not told: their connections were closed by whoever reaped the process. */
+static void forget_polls(struct instance *inst)
 {
 	while (!list_empty(&inst->polls)) {
 		list_unlink(inst->polls.next);
 	}
+}
+
+static void bury(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	forget_polls(inst);
 	inst->deadline_us = INT64_MAX;
 	inst->rt = RT_STARTED;
+	inst->frozen = false;
 	inst_set_state(d, inst, INST_DEAD, now_us);
+	tell(d, inst, LC_GONE, now_us);
+	extension_set_reset(&inst->extensions);
+}
+
+bool bury_if_gone(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	if (inst->runtime_alive || extension_alive(&inst->extensions) > 0) {
+		return false;
+	}
+	bury(d, inst, now_us);
+	return true;
+}
+
+/* The runtime of inst has ended, its extensions live on. */
+static void end_extensions(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	if (inst->state == INST_STOPPING) {
+		env_shutdown(d, inst, now_us);
+	} else {
+		stop_instance(d, inst, STOP_FAILURE, now_us);
+	}
+}
+
+void end_by_fault(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
+		  int64_t now_us)
+{
+	struct outcome out = { .kind = kind, .body = fault_body(f, inst->event->id) };
+
+	end_event(d, inst, &out, f->type, NULL, now_us);
+	if (d->observer != NULL) {
+		tell_fault(d, inst, f, now_us);
+	}
+	blob_unref(out.body);
 }
 
 void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, int code, int64_t now_us)
@@ -243,14 +327,20 @@ void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, i
 	struct fault f;
 
 	fault_exit(&f, signaled, code);
+	inst->runtime_alive = false;
 	if (running) {
-		struct blob *body = fault_body(&f, inst->event->id);
-
-		end_event(d, inst, OUTCOME_EXIT, body, NULL, f.type, now_us);
-		blob_unref(body);
+		end_by_fault(d, inst, OUTCOME_EXIT, &f, now_us);
 	}
+	wrap_up(d, inst, now_us);
 	forget_event(inst);
-	bury(d, inst, now_us);
+	forget_polls(inst);
+	if (was == INST_STARTING || was == INST_INIT) {
+		tell_init_end(d, inst, LC_ERROR, f.type, now_us);
+		restore_end(d, inst, LC_ERROR, f.type, now_us);
+	}
+	if (!bury_if_gone(d, inst, now_us)) {
+		end_extensions(d, inst, now_us);
+	}
 	if (was == INST_STARTING || was == INST_INIT) {
 		end_failed_init(d, inst, OUTCOME_INIT_ERROR, &f, NULL, NULL, now_us);
 	} else if (was != INST_STOPPING) {
@@ -265,7 +355,9 @@ static void init_timed_out(struct dispatch *d, struct instance *inst, int64_t no
 {
 	struct fault f;
 
-	fault_timeout(&f, d->cfg.init_timeout_us);
+	env_init_timeout(d, inst, &f);
+	tell_init_end(d, inst, LC_TIMEOUT, f.type, now_us);
+	restore_end(d, inst, LC_TIMEOUT, f.type, now_us);
 	stop_instance(d, inst, STOP_TIMEOUT, now_us);
 	end_failed_init(d, inst, OUTCOME_TIMEOUT, &f, NULL, NULL, now_us);
 }
@@ -273,35 +365,55 @@ static void init_timed_out(struct dispatch *d, struct instance *inst, int64_t no
 static void busy_timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
 	bool running = inst->rt == RT_RUNNING;
-	struct blob *body = NULL;
 	struct fault f;
 
+	if (d->draining && !running) {
+		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
+		return;
+	}
 	d->unasked_ends++;
+	if (inst->wrap.event != NULL) {
+		/* Answered, but an extension or the runtime did not come back. */
+		inst->wrap.kind = OUTCOME_TIMEOUT;
+		snprintf(inst->wrap.error_type, sizeof(inst->wrap.error_type), "%s", FAULT_TIMEOUT);
+	}
 	/* Killed first, so that it cannot do anything more after its caller was told. */
 	stop_instance(d, inst, STOP_TIMEOUT, now_us);
 	if (running) {
 		fault_timeout(&f, d->cfg.invoke_timeout_us);
-		body = fault_body(&f, inst->event->id);
-		end_event(d, inst, OUTCOME_TIMEOUT, body, NULL, FAULT_TIMEOUT, now_us);
-		blob_unref(body);
+		end_by_fault(d, inst, OUTCOME_TIMEOUT, &f, now_us);
+	}
+}
+
+static void timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	if (inst->state == INST_BUSY) {
+		busy_timed_out(d, inst, now_us);
+	} else if (inst->state == INST_STOPPING) {
+		env_kill_left(d, inst);
+	} else {
+		init_timed_out(d, inst, now_us);
 	}
 }
 
 static void check_deadlines(struct dispatch *d, int64_t now_us)
 {
-	static const enum inst_state timed[] = { INST_STARTING, INST_INIT, INST_BUSY };
+	static const enum inst_state timed[] = { INST_STARTING, INST_INIT, INST_BUSY, INST_STOPPING };
 	struct list *pos, *tmp;
 
 	for (size_t i = 0; i < countof(timed); i++) {
 		list_foreach_safe(&d->by_state[timed[i]], pos, tmp) {
 			struct instance *inst = container_of(pos, struct instance, link);
 
-			if (inst->deadline_us > now_us) {
-				dispatch_arm(d, inst->deadline_us);
-			} else if (timed[i] == INST_BUSY) {
-				busy_timed_out(d, inst, now_us);
+			if (inst->deadline_us <= now_us) {
+				timed_out(d, inst, now_us);
+				continue;
+			}
+			dispatch_arm(d, inst->deadline_us);
+			if (inst->late_us <= now_us) {
+				env_settle_only(d, inst, now_us);
 			} else {
-				init_timed_out(d, inst, now_us);
+				dispatch_arm(d, inst->late_us);
 			}
 		}
 	}

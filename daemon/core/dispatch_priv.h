@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of core/dispatch, shared by its two files: matching (dispatch.c) and endings (dispatch_end.c). */
+/* The inside of core/dispatch, shared by its files: matching (dispatch.c), endings (dispatch_end.c), the parties of an
+ * environment (dispatch_env.c) and what the observer is told (dispatch_tell.c). */
 #ifndef CORE_DISPATCH_PRIV_H
 #define CORE_DISPATCH_PRIV_H
 
@@ -9,6 +10,8 @@ struct dispatch {
 	struct dispatch_config cfg;
 	const struct dispatch_ops *ops;
 	void *ctx;
+	lifecycle_fn observer; /* NULL = nobody */
+	void *observer_ctx;
 	struct instance *instances;	  /* cfg.max_instances of them; unused slots are DEAD */
 	struct list by_state[INST_COUNT]; // instance::link; IDLE: used last first
 	unsigned count[INST_COUNT];
@@ -32,20 +35,72 @@ void dispatch_pump(struct dispatch *d, int64_t now_us);
 /* A poll of the instance waits: its invocation, or its init, is over. */
 void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us);
 unsigned dispatch_live(const struct dispatch *d);
+/* Every external extension has registered. */
+void start_runtime(struct dispatch *d, struct instance *inst, int64_t now_us);
 
 /* dispatch_end.c: every way an invocation or an instance ends. */
 /* Takes it off the queue or its instance: core forgets it. */
 void release_invocation(struct dispatch *d, struct invocation *inv);
 void end_invocation(struct dispatch *d, struct invocation *inv, const struct outcome *out);
-/* The instance's event has its outcome: reports, answers the caller if there is one still. */
-void end_event(struct dispatch *d, struct instance *inst, enum outcome_kind kind, struct blob *body,
-	       const char *content_type, const char *error_type, int64_t now_us);
+/* The instance's event has its outcome: reports, answers the caller if there is one still. a: what the runtime said;
+ * NULL = nothing. */
+void end_event(struct dispatch *d, struct instance *inst, const struct outcome *result, const char *error_type,
+	       const struct answer *a, int64_t now_us);
 /* Init failed with *f, or with the runtime's own document if body is not NULL. Before: inst is off STARTING/INIT. */
 void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
 		     struct blob *body, const char *content_type, int64_t now_us);
 void stop_instance(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us);
-/* Everything but the runtimes that owe an answer. */
+/* Everything but the runtimes that owe an answer, and the extensions that are at work. */
 void stop_free_instances(struct dispatch *d, int64_t now_us);
 void forget_event(struct instance *inst);
+/* The event that inst works on ends with a document of ours. */
+void end_by_fault(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
+		  int64_t now_us);
+/* Nothing of it runs any more? Then it is DEAD from now on. */
+bool bury_if_gone(struct dispatch *d, struct instance *inst, int64_t now_us);
+void check_drained(struct dispatch *d);
+
+/* dispatch_env.c: extensions, completion by several parties, freezing. */
+/* The runtime waits, or an extension has changed: everybody may be back. */
+void env_settle(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* As above, but for what follows from it (dispatch_pump). */
+void env_settle_only(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* The event of inst goes to those of its extensions that take INVOKE, too. */
+void env_invoke(struct instance *inst);
+/* Those that are idle after a pump. */
+void env_freeze_idle(struct dispatch *d, int64_t now_us);
+void env_thaw(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* Sets what the end of inst takes: the order is the runtime, then env_shutdown(), then whatever is left at the deadline. */
+void env_begin_stop(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us);
+void env_shutdown(struct dispatch *d, struct instance *inst, int64_t now_us);
+void env_kill_left(struct dispatch *d, struct instance *inst);
+/* The text of an init timeout, with the extension that was waited for. */
+void env_init_timeout(const struct dispatch *d, const struct instance *inst, struct fault *f);
+
+/* dispatch_restore.c: SnapStart. */
+/* The oldest that waits; false: it has lost its connection meanwhile. */
+bool restore_one(struct dispatch *d, int64_t now_us);
+void restore_poll_gone(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* It is over; error_type NULL = well. */
+void restore_end(struct dispatch *d, struct instance *inst, enum lifecycle_status status, const char *error_type,
+		 int64_t now_us);
+
+/* dispatch_tell.c: what the observer and ops->finished are told. */
+void tell(struct dispatch *d, struct instance *inst, enum lifecycle_kind kind, int64_t now_us);
+void tell_restore(struct dispatch *d, struct instance *inst, enum lifecycle_kind kind, enum lifecycle_status status,
+		  const char *error_type, int64_t now_us);
+void tell_init_runtime_done(struct dispatch *d, struct instance *inst, enum lifecycle_status status,
+			    const char *error_type, int64_t now_us);
+/* Init is over. Nothing is told twice, so that any failure may call it. */
+void tell_init_end(struct dispatch *d, struct instance *inst, enum lifecycle_status status, const char *error_type,
+		   int64_t now_us);
+void tell_start(struct dispatch *d, struct instance *inst);
+/* r is the event's report, a the runtime's answer (NULL: there was none). later: ops->finished is called by wrap_up(). */
+void wrap_begin(struct dispatch *d, struct instance *inst, const struct report *r, const struct answer *a,
+		bool later);
+void wrap_runtime_done(struct dispatch *d, struct instance *inst, int64_t now_us);
+void tell_fault(struct dispatch *d, struct instance *inst, const struct fault *f, int64_t now_us);
+/* Whatever is yet to be told about the last event; idempotent. */
+void wrap_up(struct dispatch *d, struct instance *inst, int64_t now_us);
 
 #endif

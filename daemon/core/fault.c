@@ -21,6 +21,15 @@ void fault_set(struct fault *f, const char *type, const char *fmt, ...)
 	va_end(args);
 }
 
+void fault_exec(struct fault *f, const char *type, const char *path, int errnum)
+{
+	char text[96];
+	const char *reason = strerror_r(errnum, text, sizeof(text));
+
+	fault_set(f, type, "fork/exec %s: %c%s", path,
+		  reason[0] >= 'A' && reason[0] <= 'Z' ? reason[0] + 32 : reason[0], reason + 1);
+}
+
 /* AWS's platform is written in Go; these are the names Go gives to signals, not those of strsignal(3). */
 static const char *signal_name(int signo)
 {
@@ -48,24 +57,38 @@ static const char *signal_name(int signo)
 	return names[signo];
 }
 
+/* As Go prints an os.ProcessState. */
+static void describe_exit(char *out, size_t size, bool signaled, int code)
+{
+	const char *name = signaled ? signal_name(code) : NULL;
+
+	if (!signaled) {
+		snprintf(out, size, "exit status %d", code);
+	} else if (name != NULL) {
+		snprintf(out, size, "signal: %s", name);
+	} else {
+		snprintf(out, size, "signal: signal %d", code);
+	}
+}
+
 void fault_exit(struct fault *f, bool signaled, int code)
 {
-	const char *name;
+	char how[64];
 
 	if (!signaled && code == 0) {
 		fault_set(f, FAULT_EXIT_ERROR, "Runtime exited without providing a reason");
 		return;
 	}
-	if (!signaled) {
-		fault_set(f, FAULT_EXIT_ERROR, "Runtime exited with error: exit status %d", code);
-		return;
-	}
-	name = signal_name(code);
-	if (name != NULL) {
-		fault_set(f, FAULT_EXIT_ERROR, "Runtime exited with error: signal: %s", name);
-	} else {
-		fault_set(f, FAULT_EXIT_ERROR, "Runtime exited with error: signal: signal %d", code);
-	}
+	describe_exit(how, sizeof(how), signaled, code);
+	fault_set(f, FAULT_EXIT_ERROR, "Runtime exited with error: %s", how);
+}
+
+void fault_extension_exit(struct fault *f, bool signaled, int code)
+{
+	char how[64];
+
+	describe_exit(how, sizeof(how), signaled, code);
+	fault_set(f, FAULT_EXTENSION_CRASH, "%s", how);
 }
 
 void fault_timeout(struct fault *f, int64_t timeout_us)

@@ -23,6 +23,11 @@ struct blob;
 #define FAULT_TOO_LARGE "Function.ResponseSizeTooLarge"
 #define FAULT_TIMEOUT "Sandbox.Timedout"
 #define FAULT_SANDBOX "Sandbox.Failure"
+#define FAULT_RESTORE_TIMEOUT "Runtime.RestoreHookUserTimeout"
+#define FAULT_EXTENSION_CRASH "Extension.Crash"
+#define FAULT_EXTENSION_INIT "Extension.InitError"
+#define FAULT_EXTENSION_EXIT "Extension.ExitError"
+#define FAULT_EXTENSION_LAUNCH "Extension.LaunchError"
 
 /* How a runtime process failed. type and text are for the document; text does not carry the request id. */
 struct fault {
@@ -31,7 +36,9 @@ struct fault {
 };
 
 void fault_set(struct fault *f, const char *type, const char *fmt, ...) PRINTF(3, 4);
+void fault_exec(struct fault *f, const char *type, const char *path, int errnum); /* it could not be started */
 void fault_exit(struct fault *f, bool signaled, int code); /* code: exit status or signal number */
+void fault_extension_exit(struct fault *f, bool signaled, int code);
 void fault_timeout(struct fault *f, int64_t timeout_us);
 
 /* The document for one invocation. */

@@ -37,6 +37,10 @@ static void text_end(struct buf *out, const struct report_style *style, const st
 	if (r->init_us >= 0) {
 		buf_printf(out, "Init Duration: %.2f ms\t", (double)r->init_us / 1000);
 	}
+	if (r->restore_us > 0) {
+		buf_printf(out, "Restore Duration: %.2f ms\tBilled Restore Duration: %llu ms\t",
+			   (double)r->restore_us / 1000, (unsigned long long)billed_ms(r->restore_us));
+	}
 	if (r->kind == OUTCOME_TIMEOUT) {
 		buf_puts(out, "Status: timeout");
 	} else if (r->kind != OUTCOME_RESPONSE) {
@@ -74,6 +78,10 @@ static void json_end(struct buf *out, const struct report_style *style, const st
 		   (unsigned long long)megabytes(used));
 	if (r->init_us >= 0) {
 		buf_printf(out, ",\"initDurationMs\":%.3f", (double)r->init_us / 1000);
+	}
+	if (r->restore_us > 0) {
+		buf_printf(out, ",\"restoreDurationMs\":%.3f,\"billedRestoreDurationMs\":%llu",
+			   (double)r->restore_us / 1000, (unsigned long long)billed_ms(r->restore_us));
 	}
 	buf_puts(out, "}}}\n");
 }

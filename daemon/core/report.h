@@ -19,6 +19,7 @@ struct report {
 	const char *error_type; /* NULL when there was none */
 	int64_t duration_us;	/* hand-over to answer: without queueing and init */
 	int64_t init_us;	/* start of the process to its first /next; -1 = not a cold start */
+	int64_t restore_us;	/* of a SnapStart restore; 0 = there was none */
 	bool handed;		/* false: no runtime ever got the event (failed init), so no START was written yet */
 };
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/lifecycle.h"
 #include "edge/config.h"
 
 struct env {
@@ -136,7 +137,7 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, const ch
 	set(&e, "AWS_LAMBDA_FUNCTION_NAME", cfg->function_name);
 	set(&e, "AWS_LAMBDA_FUNCTION_VERSION", cfg->version);
 	set_number(&e, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", cfg->memory_mb);
-	set(&e, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+	set(&e, "AWS_LAMBDA_INITIALIZATION_TYPE", init_type_name(cfg->init_type));
 	set_log_names(&e, cfg, log_stream);
 	set(&e, "AWS_LAMBDA_LOG_FORMAT", cfg->log_json ? "JSON" : "Text");
 	set(&e, "AWS_REGION", cfg->region);
@@ -145,6 +146,81 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, const ch
 	set(&e, "_LAMBDA_TELEMETRY_LOG_FD", "3");
 	set(&e, "_HANDLER", cfg->handler != NULL ? cfg->handler : "");
 	return e.vars;
+}
+
+static bool hidden_from_extensions(const char *var)
+{
+	static const char *const names[] = {
+		"AWS_EXECUTION_ENV=",	    "AWS_LAMBDA_LOG_GROUP_NAME=", "AWS_LAMBDA_LOG_STREAM_NAME=",
+		"LAMBDA_TASK_ROOT=",	    "LAMBDA_RUNTIME_DIR=",	  "AWS_XRAY_CONTEXT_MISSING=",
+		"AWS_XRAY_DAEMON_ADDRESS=",
+	};
+
+	for (size_t i = 0; i < countof(names); i++) {
+		if (text_starts(var, names[i])) {
+			return true;
+		}
+	}
+	return *var == '_';
+}
+
+void child_env_reduce(char **env)
+{
+	char **kept = env;
+
+	for (; *env != NULL; env++) {
+		if (hidden_from_extensions(*env)) {
+			free(*env);
+		} else {
+			*kept++ = *env;
+		}
+	}
+	*kept = NULL;
+}
+
+static char **slot_of(char **env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *env != NULL; env++) {
+		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=') {
+			return env;
+		}
+	}
+	return NULL;
+}
+
+const char *child_env_value(char *const *environment, const char *name)
+{
+	char **slot = slot_of((char **)(uintptr_t)environment, name);
+
+	return slot != NULL ? *slot + strlen(name) + 1 : NULL;
+}
+
+static void replace(char **slot, char *entry)
+{
+	free(*slot);
+	*slot = entry;
+}
+
+void child_env_move_credentials(char **env, const char *runtime_api, const char *token)
+{
+	char **key = slot_of(env, "AWS_ACCESS_KEY_ID");
+	char **secret = slot_of(env, "AWS_SECRET_ACCESS_KEY");
+	char **session;
+
+	if (key == NULL || secret == NULL) {
+		return;
+	}
+	replace(key, xasprintf("AWS_CONTAINER_CREDENTIALS_FULL_URI=http://%s/2021-04-23/credentials", runtime_api));
+	replace(secret, xasprintf("AWS_CONTAINER_AUTHORIZATION_TOKEN=%s", token));
+	session = slot_of(env, "AWS_SESSION_TOKEN");
+	if (session != NULL) {
+		free(*session);
+		for (; *session != NULL; session++) {
+			session[0] = session[1];
+		}
+	}
 }
 
 void child_env_free(char **env)

@@ -18,6 +18,13 @@ void child_env_log_stream(const struct config *cfg, char out[LOG_STREAM_LEN]);
  * owned beside it: release with child_env_free. */
 char **child_env_new(const struct config *cfg, const char *runtime_api, const char *log_stream,
 		     char *const *environment) MUST_CHECK;
+/* Takes out of such an environment what extensions do not get. */
+void child_env_reduce(char **env);
+/* SnapStart: a runtime fetches its credentials from the daemon, showing token, instead of finding them in its environment. Does
+ * nothing when there are none. */
+void child_env_move_credentials(char **env, const char *runtime_api, const char *token);
+/* Of a variable in such an array; NULL: it is not there. */
+const char *child_env_value(char *const *environment, const char *name);
 void child_env_free(char **env);
 
 #endif

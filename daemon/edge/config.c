@@ -31,7 +31,9 @@ enum kind {
 	LEVEL,
 	FORMAT,
 	HOST,
-	PRESENT
+	PRESENT,
+	FREEZE,
+	INIT_TYPE,
 };
 
 struct option {
@@ -65,6 +67,17 @@ static const struct option options[] = {
 	  "runtime processes in this environment, started on demand" },
 	{ "AWS_LAMBDA_MAX_CONCURRENCY", NUMBER, AT(managed_concurrency), 1, 1600, NULL, false,
 	  "Lambda Managed Instances: exported to the runtime only when set" },
+	{ "AWS_LAMBDA_INITIALIZATION_TYPE", INIT_TYPE, AT(init_type), 0, 0, "on-demand", false,
+	  "on-demand; provisioned-concurrency: a runtime is started ahead of work; snap-start: runtimes wait in "
+	  "restore/next" },
+	{ "LAMBDA_EXTENSIONS_DIR", TEXT, AT(extensions_dir), 0, 0, "/opt/extensions", true,
+	  "directory of the external extensions: its files are started before the runtime" },
+	{ "LAMBDA_EXTENSION_READY_TIMEOUT", SECONDS_OR_0, AT(ready_timeout_us), 0, 5400, NULL, true,
+	  "seconds that extensions may keep an environment after an answer; default: until the deadline, then it is "
+	  "reset" },
+	{ "LAMBDA_FREEZE", FREEZE, AT(freeze), 0, 0, "none", true,
+	  "process: SIGSTOP for the processes of an environment that has nothing to do, SIGCONT before its next "
+	  "event" },
 	{ "MAX_PENDING", NUMBER, AT(max_pending), 1, 1000000, "10000", true,
 	  "invocations waiting for a runtime; beyond: 429 TooManyRequestsException" },
 	{ "INVOKE_API_HOST", HOST, AT(invoke_host), 0, 0, "0.0.0.0", true, "address of the Invoke API" },
@@ -191,6 +204,23 @@ static bool parse_format(const char *value, bool *json)
 	return *json || strcasecmp(value, "text") == 0;
 }
 
+static bool parse_freeze(const char *value, bool *freeze)
+{
+	*freeze = strcasecmp(value, "process") == 0;
+	return *freeze || strcasecmp(value, "none") == 0;
+}
+
+static bool parse_init_type(const char *value, enum init_type *out)
+{
+	for (unsigned t = 0; t < INIT_TYPE_COUNT; t++) {
+		if (strcmp(value, init_type_name((enum init_type)t)) == 0) {
+			*out = (enum init_type)t;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool parse_seconds(const struct option *o, const char *value, int64_t *out)
 {
 	bool zero_ok = o->kind == SECONDS_OR_0;
@@ -252,6 +282,10 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 		return log_level_parse(value, slot);
 	case FORMAT:
 		return parse_format(value, slot);
+	case FREEZE:
+		return parse_freeze(value, slot);
+	case INIT_TYPE:
+		return parse_init_type(value, slot);
 	case PRESENT:
 		cfg->action = CONFIG_COPY_SELF;
 		return true;
@@ -296,6 +330,12 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		break;
 	case FORMAT:
 		snprintf(out, size, "Text or JSON");
+		break;
+	case FREEZE:
+		snprintf(out, size, "process or none");
+		break;
+	case INIT_TYPE:
+		snprintf(out, size, "on-demand, provisioned-concurrency or snap-start");
 		break;
 	case TEXT:
 	case SECRET:
@@ -419,6 +459,7 @@ static void derive_name(struct config *cfg)
 
 static int load(struct config *cfg, int argc, char **argv, struct err *err)
 {
+	cfg->ready_timeout_us = -1;
 	if (load_environment(cfg, err) != 0 || command_parse(cfg, argc, argv, err) != 0) {
 		return -1;
 	}
@@ -426,6 +467,9 @@ static int load(struct config *cfg, int argc, char **argv, struct err *err)
 		cfg->region = xstrdup("us-east-1");
 	}
 	cfg->json = cfg->log_json || cfg->structured;
+	if (cfg->init_caching) {
+		cfg->init_type = INIT_SNAP_START;
+	}
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/log.h"
+#include "core/lifecycle.h"
 
 struct err;
 
@@ -44,6 +45,10 @@ struct config {
 	uint64_t memory_mb;
 	uint64_t max_concurrency;
 	uint64_t max_pending;
+	char *extensions_dir;
+	int64_t ready_timeout_us; /* -1 = unset: extensions have until the deadline */
+	bool freeze;
+	enum init_type init_type;
 	uint64_t managed_concurrency; /* AWS_LAMBDA_MAX_CONCURRENCY; 0 = unset */
 
 	char *invoke_host;

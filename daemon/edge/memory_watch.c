@@ -2,6 +2,7 @@
 /* Peak memory of runtimes. */
 #include "edge/memory_watch.h"
 
+#include "edge/extension_host.h"
 #include "edge/supervisor.h"
 
 static const int64_t long_us = 2 * 1000;
@@ -19,6 +20,7 @@ void memory_watch_sample(struct host *h, int64_t now_us)
 	uint64_t hwm = 0;
 
 	child_memory(&h->child, &rss, &hwm);
+	rss += extension_host_memory(h);
 	if (rss > h->peak_bytes) {
 		h->peak_bytes = rss;
 	}

@@ -123,6 +123,7 @@ void output_init(struct output *o, struct loop *loop, struct sink *sink)
 {
 	o->loop = loop;
 	o->sink = sink;
+	o->extension = NULL;
 	o->tail_on = false;
 	buf_init(&o->tail, 0);
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one runtime's processes write: stdout, stderr and the telemetry log descriptor. Lines are passed to the sink whole,
+ * What the processes of one runtime or extension write: stdout, stderr and the telemetry log descriptor. Lines are passed to the sink whole,
  * so that the output of several runtimes never mixes inside a line. Only '\n' ends a line: runtime clients write '\r'
  * inside one log event on purpose.
  */
@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "loop/loop.h"
 
+struct extension;
 struct sink;
 
 enum output_stream { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_FRAMES, OUTPUT_STREAMS };
@@ -21,7 +22,8 @@ struct output {
 	/* private */
 	struct loop *loop;
 	struct sink *sink;
-	struct buf tail; /* log text of the current invocation, when its caller asked for it */
+	struct extension *extension; /* whose output it is; NULL = the runtime's */
+	struct buf tail;	     /* log text of the current invocation, when its caller asked for it */
 	bool tail_on;
 	struct output_pipe {
 		struct output *home;

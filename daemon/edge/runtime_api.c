@@ -2,6 +2,7 @@
 /* Routes, statuses and bodies of the Runtime API. */
 #include "edge/runtime_api.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,24 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/dispatch.h"
+#include "edge/api_reply.h"
 #include "edge/config.h"
 #include "edge/supervisor.h"
 #include "io/httpd.h"
 #include "io/json.h"
 #include "io/route.h"
 
+#define MORE_APIS 4
+
 struct runtime_api {
 	struct loop *loop;
 	struct httpd *server;
 	struct dispatch *dispatch;
+	struct {
+		api_handler_fn fn;
+		void *ctx;
+	} more[MORE_APIS];
+	unsigned more_count;
 };
 
 /* A parked /next. */
@@ -40,57 +49,23 @@ struct call {
 	const char *id; /* of .../invocation/{id}/..., else NULL */
 };
 
-#define JSON_TYPE "application/json"
 #define OCTETS_TYPE "application/octet-stream"
 #define CAUSE_TYPE "application/vnd.aws.lambda.error.cause+json"
-
-static void reply_text(struct httpd_req *req, int status, const char *type, const char *body)
-{
-	const struct httpd_header headers[] = { { "Content-Type", type } };
-
-	httpd_reply(req, status, headers, countof(headers), blob_static(body));
-}
-
-static void reply_accepted(struct httpd_req *req)
-{
-	reply_text(req, 202, JSON_TYPE, "{\"status\":\"OK\"}\n");
-}
-
-static void reply_error(struct httpd_req *req, int status, const char *type, const char *message)
-{
-	const struct httpd_header headers[] = { { "Content-Type", JSON_TYPE } };
-	struct buf out = BUF_INIT;
-
-	buf_puts(&out, "{\"errorMessage\":");
-	text_json_string(&out, message, strlen(message));
-	buf_printf(&out, ",\"errorType\":\"%s\"}\n", type);
-	httpd_reply(req, status, headers, countof(headers), buf_to_blob(&out));
-}
-
-static void reply_bad_state(const struct call *c, const char *to)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text),
-		 "State transition from %s to %s failed for runtime. Error: State transition is not allowed",
-		 rt_state_name(c->inst->rt), to);
-	reply_error(c->req, 403, "InvalidStateTransition", text);
-}
 
 static void reply_verdict(const struct call *c, enum rt_verdict verdict, const char *to)
 {
 	if (verdict == RT_OK) {
-		reply_accepted(c->req);
+		api_reply_accepted(c->req);
 	} else if (verdict == RT_INVALID_ID) {
-		reply_error(c->req, 400, "InvalidRequestID", "Invalid request ID");
+		api_reply_error(c->req, 400, "InvalidRequestID", "Invalid request ID");
 	} else {
-		reply_bad_state(c, to);
+		api_reply_bad_state(c->req, c->inst->rt, to);
 	}
 }
 
 /* --- next --- */
 
-static int64_t shown_deadline_ms(const struct runtime_api *api, const struct event *ev, int64_t deadline_us)
+int64_t runtime_api_deadline_ms(const struct event *ev, int64_t deadline_us, int64_t now_us)
 {
 	/* As good as none, and of a length that every client can read. */
 	static const int64_t unlimited_ms = (int64_t)365 * 86400 * 1000;
@@ -101,7 +76,7 @@ static int64_t shown_deadline_ms(const struct runtime_api *api, const struct eve
 	if (ev->unlimited) {
 		return clock_wall_ms() + unlimited_ms;
 	}
-	return clock_wall_ms() + (deadline_us - loop_now_us(api->loop)) / 1000;
+	return clock_wall_ms() + (deadline_us - now_us) / 1000;
 }
 
 static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
@@ -121,7 +96,8 @@ static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_u
 	struct httpd_req *req = w->req;
 	int r;
 
-	snprintf(deadline_ms, sizeof(deadline_ms), "%lld", (long long)shown_deadline_ms(w->api, ev, deadline_us));
+	snprintf(deadline_ms, sizeof(deadline_ms), "%lld",
+		 (long long)runtime_api_deadline_ms(ev, deadline_us, loop_now_us(w->api->loop)));
 	free(w);
 	/* A peer that hung up after the loop last looked would swallow the event. */
 	if (!httpd_req_alive(req)) {
@@ -152,7 +128,7 @@ static void on_next(const struct call *c)
 	w->req = c->req;
 	httpd_req_own(c->req, w, on_waiter_gone);
 	if (dispatch_poll(c->api->dispatch, c->inst, &w->poll, loop_now_us(c->api->loop)) != RT_OK) {
-		reply_bad_state(c, "Ready");
+		api_reply_bad_state(c->req, c->inst->rt, "Ready");
 		free(w);
 	}
 }
@@ -189,7 +165,7 @@ static void answer(const struct call *c, const struct answer *a, const char *to)
 			return;
 		}
 		snprintf(text, sizeof(text), "Exceeded maximum allowed payload size (%zu bytes).", MAX_RESPONSE_BODY);
-		reply_error(c->req, 413, "RequestEntityTooLarge", text);
+		api_reply_error(c->req, 413, "RequestEntityTooLarge", text);
 		return;
 	}
 	reply_verdict(c, dispatch_answer(c->api->dispatch, c->inst, c->id, a, now), to);
@@ -206,7 +182,7 @@ static bool refuse_early(const struct call *c, const char *to)
 	}
 	if (httpd_req_body_state(c->req) == HTTPD_BODY_TRUNCATED) {
 		/* The invocation stays open: the runtime may try again, and if it is dead its exit says more. */
-		reply_error(c->req, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
+		api_reply_error(c->req, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
 		return true;
 	}
 	return false;
@@ -232,7 +208,7 @@ static void on_response(const struct call *c)
 		a.error_type = FAULT_INVALID_MODE;
 		a.error_text = "Invalid function response mode";
 		(void)!dispatch_answer(c->api->dispatch, c->inst, c->id, &a, loop_now_us(c->api->loop));
-		reply_error(c->req, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
+		api_reply_error(c->req, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
 		return;
 	}
 	if (httpd_req_body_state(c->req) == HTTPD_BODY_TOO_LARGE) {
@@ -303,7 +279,7 @@ static void on_init_error(const struct call *c)
 
 static void on_ping(const struct call *c)
 {
-	reply_text(c->req, 200, "text/plain; charset=utf-8", "pong");
+	api_reply_text(c->req, 200, "text/plain; charset=utf-8", "pong");
 }
 
 /* --- routing --- */
@@ -326,19 +302,15 @@ static void (*const handlers[])(const struct call *c) = {
 	[INIT_ERROR] = on_init_error,
 };
 
-static void reply_no_route(struct httpd_req *req, const struct route_match *m)
+/* Does one of the other APIs on this listener know the path? */
+static bool handled_elsewhere(const struct runtime_api *api, struct httpd_req *req)
 {
-	const struct httpd_header allow[] = { { "Allow", m->allow } };
-	const struct httpd_header headers[] = {
-		{ "Content-Type", "text/plain; charset=utf-8" },
-		{ "X-Content-Type-Options", "nosniff" },
-	};
-
-	if (m->result == ROUTE_WRONG_METHOD) {
-		httpd_reply(req, 405, allow, countof(allow), NULL);
-	} else {
-		httpd_reply(req, 404, headers, countof(headers), blob_static("404 page not found\n"));
+	for (unsigned i = 0; i < api->more_count; i++) {
+		if (api->more[i].fn(api->more[i].ctx, req)) {
+			return true;
+		}
 	}
+	return false;
 }
 
 static void on_request(void *ctx, struct httpd_req *req)
@@ -352,8 +324,11 @@ static void on_request(void *ctx, struct httpd_req *req)
 	route_find(routes, countof(routes), httpd_req_method(req), httpd_req_path(req), &m);
 	log_trace("runtime api pid=%d method=%s path=%s", (int)h->child.pid, httpd_req_method(req),
 		  httpd_req_path(req));
+	if (m.result == ROUTE_NO_PATH && handled_elsewhere(api, req)) {
+		return;
+	}
 	if (m.result != ROUTE_FOUND) {
-		reply_no_route(req, &m);
+		api_reply_no_route(req, &m);
 		return;
 	}
 	if (m.captures > 0) {
@@ -397,4 +372,12 @@ struct httpd *runtime_api_server(struct runtime_api *api)
 void runtime_api_attach(struct runtime_api *api, struct dispatch *d)
 {
 	api->dispatch = d;
+}
+
+void runtime_api_add(struct runtime_api *api, api_handler_fn fn, void *ctx)
+{
+	assert(api->more_count < MORE_APIS);
+	api->more[api->more_count].fn = fn;
+	api->more[api->more_count].ctx = ctx;
+	api->more_count++;
 }

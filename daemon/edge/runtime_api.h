@@ -6,9 +6,14 @@
 #ifndef EDGE_RUNTIME_API_H
 #define EDGE_RUNTIME_API_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/attr.h"
 
+struct event;
 struct httpd;
+struct httpd_req;
 struct loop;
 struct runtime_api;
 
@@ -18,5 +23,12 @@ struct httpd *runtime_api_server(struct runtime_api *api);
 /* Set once, before a runtime is started. Borrowed. */
 struct dispatch;
 void runtime_api_attach(struct runtime_api *api, struct dispatch *d);
+/* Another API on the same listeners: asked for paths that are none of the Runtime API's. false: not its own either, req is
+ * untouched. The tag of req is the runtime's struct host. */
+typedef bool (*api_handler_fn)(void *ctx, struct httpd_req *req);
+void runtime_api_add(struct runtime_api *api, api_handler_fn fn, void *ctx);
+
+/* What an event's deadline is shown as: milliseconds since the epoch. */
+int64_t runtime_api_deadline_ms(const struct event *ev, int64_t deadline_us, int64_t now_us);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +15,15 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/report.h"
 #include "edge/config.h"
+#include "edge/extension_host.h"
 #include "edge/memory_watch.h"
 #include "io/guard.h"
 #include "io/httpd.h"
 #include "io/sink.h"
 
-/* Time between SIGTERM and SIGKILL, and for a runtime to end by itself after an init error. AWS gives 500 ms. */
-static const int64_t grace_us = 500 * 1000;
 static const int64_t sample_us = 50 * 1000;
 static const int64_t sample_max_us = 1000 * 1000;
 
@@ -35,6 +36,7 @@ struct supervisor {
 	struct loop_timer sampler; /* armed while a runtime works */
 	int64_t sample_wait_us;
 	bool ending;
+	bool no_extensions;
 };
 
 static void set_start_fault(const struct config *cfg, int errnum, struct fault *why)
@@ -46,11 +48,7 @@ static void set_start_fault(const struct config *cfg, int errnum, struct fault *
 	} else if (errnum == ENOENT && strchr(command, '/') == NULL) {
 		fault_set(why, FAULT_INVALID_ENTRYPOINT, "exec: \"%s\": executable file not found in $PATH", command);
 	} else {
-		char text[96];
-		const char *reason = strerror_r(errnum, text, sizeof(text));
-
-		fault_set(why, FAULT_INVALID_ENTRYPOINT, "fork/exec %s: %c%s", command,
-			  reason[0] >= 'A' && reason[0] <= 'Z' ? reason[0] + 32 : reason[0], reason + 1);
+		fault_exec(why, FAULT_INVALID_ENTRYPOINT, command, errnum);
 	}
 }
 
@@ -111,6 +109,10 @@ static int spawn(struct supervisor *s, struct host *h)
 	}
 	child_env_log_stream(cfg, h->log_stream);
 	env = child_env_new(cfg, h->api, h->log_stream, environ);
+	if (cfg->init_type == INIT_SNAP_START) {
+		text_random_hex(h->token, 16);
+		child_env_move_credentials(env, h->api, h->token);
+	}
 	spec.envp = env;
 	spec.fds[0] = -1;
 	spec.fds[1] = ends[OUTPUT_STDOUT];
@@ -127,12 +129,31 @@ static int spawn(struct supervisor *s, struct host *h)
 	return r;
 }
 
-static int on_start(void *ctx, struct instance *inst, struct fault *why)
+/* The last process of an environment is gone: what it has left behind goes too. */
+static void clear_environment(struct supervisor *s, struct host *h)
+{
+	if (!s->ending) {
+		child_kill_strays(s->deps.children, "AWS_LAMBDA_RUNTIME_API", h->api);
+	}
+	httpd_listener_kick(h->listener);
+}
+
+static void on_extension_exit(struct host *h, struct extension *x, const struct child_exit *ex)
+{
+	struct supervisor *s = h->home;
+
+	guard_unwatch(s->deps.guard, ex->pid);
+	if (h->child.pid == 0 && extension_alive(&h->inst->extensions) == 1) {
+		clear_environment(s, h);
+	}
+	dispatch_extension_exited(s->dispatch, h->inst, x, ex->signaled, ex->code, loop_now_us(s->deps.loop));
+}
+
+static int on_launch(void *ctx, struct instance *inst, struct fault *why)
 {
 	struct supervisor *s = ctx;
 	struct host *h = inst->host;
 	struct err err = ERR_INIT;
-	int r;
 
 	if (open_listener(s, h, &err) != 0) {
 		log_error("no Runtime API for another runtime: %s", err.msg);
@@ -140,6 +161,19 @@ static int on_start(void *ctx, struct instance *inst, struct fault *why)
 		return -1;
 	}
 	memory_watch_reset(h);
+	if (s->no_extensions || extension_host_launch(&s->deps, h, on_extension_exit, why) == 0) {
+		return 0;
+	}
+	log_error("extension not started: %s", why->text);
+	return -1;
+}
+
+static int on_start(void *ctx, struct instance *inst, struct fault *why)
+{
+	struct supervisor *s = ctx;
+	struct host *h = inst->host;
+	int r;
+
 	r = spawn(s, h);
 	if (r != 0) {
 		set_start_fault(s->deps.cfg, -r, why);
@@ -162,20 +196,40 @@ static void on_kill_timer(void *ctx)
 static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
 {
 	static const char *const reasons[] = {
-		[STOP_TIMEOUT] = "timeout",
-		[STOP_INIT_ERROR] = "init error",
-		[STOP_RETIRE] = "idle",
-		[STOP_SHUTDOWN] = "shutdown",
+		[STOP_TIMEOUT] = "timeout",   [STOP_INIT_ERROR] = "init error", [STOP_RETIRE] = "idle",
+		[STOP_SHUTDOWN] = "shutdown", [STOP_FAILURE] = "failure",
 	};
 	struct supervisor *s = ctx;
 	struct host *h = inst->host;
+	const struct extension *late = extension_running(&inst->extensions);
 
 	log_info("runtime stopping pid=%d reason=\"%s\"", (int)h->child.pid, reasons[why]);
-	if (why == STOP_INIT_ERROR) {
-		loop_timer_set(s->deps.loop, &h->kill_timer, loop_now_us(s->deps.loop) + grace_us);
-	} else {
-		child_stop(&h->child, why == STOP_TIMEOUT ? 0 : grace_us);
+	if (late != NULL && why == STOP_TIMEOUT) {
+		log_warn("extension was not done with its event in time name=%s", late->name);
 	}
+	if (why == STOP_INIT_ERROR) {
+		loop_timer_set(s->deps.loop, &h->kill_timer, loop_now_us(s->deps.loop) + inst->grace_us);
+	} else {
+		child_stop(&h->child, why == STOP_TIMEOUT ? 0 : inst->grace_us);
+	}
+}
+
+static void on_kill(void *ctx, struct instance *inst, struct extension *x)
+{
+	(void)ctx;
+	(void)inst;
+	extension_host_kill(x);
+}
+
+static void on_freeze(void *ctx, struct instance *inst, bool frozen)
+{
+	struct host *h = inst->host;
+	int signo = frozen ? SIGSTOP : SIGCONT;
+
+	(void)ctx;
+	child_signal(&h->child, signo);
+	extension_host_signal(h, signo);
+	log_debug("environment %s slot=%u epoch=%u", frozen ? "frozen" : "thawed", inst->slot, inst->epoch);
 }
 
 static void on_child_exit(struct child *c, const struct child_exit *ex)
@@ -193,7 +247,9 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	/* An answer it sent right before it ended is in a socket still, and counts. */
 	httpd_listener_settle(h->listener);
 	output_close(&h->output);
-	httpd_listener_kick(h->listener);
+	if (extension_alive(&inst->extensions) == 0) {
+		httpd_listener_kick(h->listener);
+	}
 	dispatch_exited(s->dispatch, inst, ex->signaled, ex->code, loop_now_us(s->deps.loop));
 }
 
@@ -334,8 +390,11 @@ static void on_sample(void *ctx)
 }
 
 static const struct dispatch_ops supervisor_ops = {
+	.launch = on_launch,
 	.start = on_start,
 	.stop = on_stop,
+	.kill = on_kill,
+	.freeze = on_freeze,
 	.handing = on_handing,
 	.handed = on_handed,
 	.finished = on_finished,
@@ -367,9 +426,13 @@ struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err
 		.invoke_timeout_us = cfg->timeout_us,
 		.init_timeout_us = cfg->init_timeout_us,
 		.idle_timeout_us = cfg->idle_timeout_us,
+		.ready_timeout_us = cfg->ready_timeout_us,
+		.freeze = cfg->freeze,
+		.init_type = cfg->init_type,
 	};
 
 	s->deps = *deps;
+	s->no_extensions = extensions_disabled();
 	s->style.json = cfg->json;
 	s->style.version = cfg->version;
 	s->style.memory_mb = (unsigned)cfg->memory_mb;
@@ -406,6 +469,7 @@ void supervisor_free(struct supervisor *s)
 	}
 	children_finish(s->deps.children);
 	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
+		extension_host_fini(&s->hosts[i]);
 		output_close(&s->hosts[i].output);
 		buf_fini(&s->hosts[i].output.tail);
 	}
@@ -430,5 +494,6 @@ void supervisor_resume_output(struct supervisor *s)
 {
 	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
 		output_pause(&s->hosts[i].output, false);
+		extension_host_pause(&s->hosts[i], false);
 	}
 }

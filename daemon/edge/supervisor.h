@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runtime processes: what core asks for (struct dispatch_ops) on io/child. One struct host per instance slot: its
+ * Runtime and extension processes: what core asks for (struct dispatch_ops) on io/child. One struct host per instance slot: its
  * Runtime API listener, its process, its output. A slot's listener is opened when it is first needed and stays, so a
  * restarted runtime finds the same address.
  */
@@ -19,6 +19,8 @@
 
 struct config;
 struct err;
+struct extension;
+struct extension_host;
 struct guard;
 struct httpd;
 struct httpd_listener;
@@ -31,8 +33,12 @@ struct host {
 	struct httpd_listener *listener; /* NULL until first needed */
 	char api[64];			 /* HOST:PORT of it, as runtimes see it */
 	char log_stream[LOG_STREAM_LEN]; /* of the process that runs now */
+	char token[33];			 /* SnapStart: what the runtime shows for credentials; "" = no runtime yet */
 	struct child child;
 	struct output output;
+	struct extension_host
+		*extensions[EXTENSIONS_MAX]; /* by place in instance::extensions; NULL = not needed yet */
+	void (*extension_exit)(struct host *h, struct extension *x, const struct child_exit *ex);
 	struct loop_timer kill_timer; /* a runtime that reported an init error is expected to end by itself */
 	uint64_t peak_bytes;	      /* of this process so far */
 	int64_t measured_us;

@@ -13,6 +13,7 @@
 #include "base/attr.h"
 
 struct blob;
+struct err;
 
 bool json_text_is_valid(const char *data, size_t len); /* any JSON value */
 bool json_text_is_object(const char *data, size_t len);
@@ -40,5 +41,16 @@ bool json_integer_of(const struct json *value, int64_t *out);
 
 typedef void (*json_member_fn)(void *ctx, const char *name, const struct json *value);
 void json_each_member(const struct json *object, json_member_fn fn, void *ctx); /* in the document's order */
+
+struct json_strings {
+	char **items;
+	size_t count;
+};
+
+/* The array of strings that is the member `name` of an object; absent or null = empty. -1: the text is not an object, or
+ * the member is something else; what is in err. */
+int json_strings_of(const char *data, size_t len, const char *name, struct json_strings *out,
+		    struct err *err) MUST_CHECK;
+void json_strings_free(struct json_strings *s);
 
 #endif

@@ -23,7 +23,7 @@ struct signals {
 
 static void handled_set(sigset_t *set)
 {
-	static const int handled[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	static const int handled[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 };
 
 	sigemptyset(set);
 	for (size_t i = 0; i < countof(handled); i++) {

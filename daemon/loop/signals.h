@@ -14,7 +14,7 @@ struct signals;
 /* Called once per fetched signal; signals of one kind coalesce, so a SIGCHLD means "at least one". */
 typedef void (*signals_fn)(void *ctx, int signo);
 
-void signals_block(void); /* CHLD TERM INT QUIT and HUP (unless ignored: nohup) blocked, PIPE ignored */
+void signals_block(void); /* CHLD TERM INT QUIT USR1 and HUP (unless ignored: nohup) blocked, PIPE ignored */
 struct signals *signals_new(struct loop *loop, signals_fn fn, void *ctx) MUST_CHECK; /* NULL with errno set */
 void signals_free(struct signals *s);
 

@@ -117,8 +117,16 @@ static void on_lost(void *ctx, struct instance *inst)
 	((struct world *)ctx)->lost++;
 }
 
-static const struct dispatch_ops ops = { on_start,    on_stop,	on_handing, on_handed,
-					 on_finished, on_rearm, on_drained, on_lost };
+static const struct dispatch_ops ops = {
+	.start = on_start,
+	.stop = on_stop,
+	.handing = on_handing,
+	.handed = on_handed,
+	.finished = on_finished,
+	.rearm = on_rearm,
+	.drained = on_drained,
+	.lost = on_lost,
+};
 
 static void on_done(struct invocation *inv, const struct outcome *out)
 {
@@ -161,6 +169,7 @@ static struct world *world_new(unsigned max, size_t pending)
 		.invoke_timeout_us = 3000000,
 		.init_timeout_us = 10000000,
 		.idle_timeout_us = 60000000,
+		.ready_timeout_us = -1,
 	};
 
 	assert_non_null(w);

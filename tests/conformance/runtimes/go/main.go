@@ -76,5 +76,9 @@ func handler(ctx context.Context, e event) (any, error) {
 }
 
 func main() {
+	if os.Getenv("CONFORMANCE_SIGTERM") != "" {
+		lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(func() { fmt.Println("the SIGTERM handler ran") }))
+		return
+	}
 	lambda.Start(handler)
 }
