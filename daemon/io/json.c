@@ -101,6 +101,17 @@ void json_doc_wipe(struct json *doc)
 	json_doc_free(doc);
 }
 
+enum json_kind json_kind_of(const struct json *value)
+{
+	static const enum json_kind kinds[] = {
+		[JSON_OBJECT] = JSON_KIND_OBJECT,  [JSON_ARRAY] = JSON_KIND_ARRAY, [JSON_STRING] = JSON_KIND_STRING,
+		[JSON_INTEGER] = JSON_KIND_NUMBER, [JSON_REAL] = JSON_KIND_NUMBER, [JSON_TRUE] = JSON_KIND_BOOL,
+		[JSON_FALSE] = JSON_KIND_BOOL,	   [JSON_NULL] = JSON_KIND_NULL,
+	};
+
+	return kinds[json_typeof(inside(value))];
+}
+
 const struct json *json_member(const struct json *object, const char *name)
 {
 	return outside(json_object_get(inside(object), name));

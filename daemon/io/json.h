@@ -30,6 +30,16 @@ struct json *json_doc_read(const char *data, size_t len) MUST_CHECK; /* NULL = n
 void json_doc_free(struct json *doc);				     /* NULL is fine */
 void json_doc_wipe(struct json *doc); /* the same, for documents with secrets: no string stays in memory */
 
+enum json_kind {
+	JSON_KIND_NULL,
+	JSON_KIND_BOOL,
+	JSON_KIND_NUMBER,
+	JSON_KIND_STRING,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT
+};
+enum json_kind json_kind_of(const struct json *value); /* not of NULL */
+
 /* Each takes NULL and values of another type for "nothing there". */
 const struct json *json_member(const struct json *object, const char *name);
 const struct json *json_item(const struct json *array, size_t index);
