@@ -67,6 +67,7 @@ static struct extension_host *host_of(const struct supervisor_deps *deps, struct
 	}
 	e->extension = x;
 	e->output.extension = x;
+	e->output.tap = &h->tap;
 	x->host = e;
 	return e;
 }

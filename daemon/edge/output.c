@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/blob.h"
+#include "base/clock.h"
 #include "core/log_frame.h"
 #include "io/sink.h"
 
@@ -21,6 +22,42 @@ static void emit(struct output *o, const char *line, size_t len)
 {
 	sink_write(o->sink, line, len);
 	output_tail_add(o, line, len);
+}
+
+static void tap(const struct output *o, const char *line, size_t len, int64_t wall_ms, bool json)
+{
+	const struct output_log log = { o->extension, line, len, wall_ms, json };
+
+	o->tap->fn(o->tap->ctx, &log);
+}
+
+static bool tapped(const struct output *o)
+{
+	return o->tap != NULL && o->tap->fn != NULL;
+}
+
+static void tap_lines(const struct output *o, const char *text, size_t len)
+{
+	int64_t now_ms = tapped(o) ? clock_wall_ms() : 0;
+
+	while (tapped(o) && len > 0) {
+		const char *newline = memchr(text, '\n', len);
+		size_t line = newline != NULL ? (size_t)(newline - text) : len;
+		size_t used = newline != NULL ? line + 1 : line;
+
+		tap(o, text, line, now_ms, false);
+		text += used;
+		len -= used;
+	}
+}
+
+static void tap_frame(const struct output *o, const struct log_frame *f)
+{
+	if (tapped(o)) {
+		int64_t wall_ms = f->time_us != 0 ? (int64_t)(f->time_us / 1000) : clock_wall_ms();
+
+		tap(o, f->message, f->len, wall_ms, !f->text);
+	}
 }
 
 static void emit_line(struct output *o, const char *line, size_t len)
@@ -40,10 +77,12 @@ static void take_lines(struct output_pipe *p)
 
 	if (last != NULL) {
 		emit(p->home, start, (size_t)(last + 1 - start));
+		tap_lines(p->home, start, (size_t)(last + 1 - start));
 		start = last + 1;
 	}
 	if ((size_t)(end - start) >= line_max) {
 		emit_line(p->home, start, (size_t)(end - start));
+		tap_lines(p->home, start, (size_t)(end - start));
 		start = end;
 	}
 	buf_consume(&p->partial, p->partial.len - (size_t)(end - start));
@@ -61,6 +100,7 @@ static void take_frames(struct output_pipe *p)
 			break;
 		}
 		emit_line(p->home, f.message, f.len);
+		tap_frame(p->home, &f);
 		done += f.consumed;
 	}
 	buf_consume(&p->partial, done);
@@ -77,6 +117,7 @@ static void close_pipe(struct output_pipe *p)
 	}
 	if (p->partial.len > 0) {
 		emit_line(p->home, p->partial.data, p->partial.len);
+		tap_lines(p->home, p->partial.data, p->partial.len);
 	}
 	buf_fini(&p->partial);
 	loop_fd_del(p->home->loop, &p->source);
@@ -123,6 +164,7 @@ void output_init(struct output *o, struct loop *loop, struct sink *sink)
 {
 	o->loop = loop;
 	o->sink = sink;
+	o->tap = NULL;
 	o->extension = NULL;
 	o->tail_on = false;
 	buf_init(&o->tail, 0);

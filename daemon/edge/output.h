@@ -8,6 +8,8 @@
 #define EDGE_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -18,7 +20,23 @@ struct sink;
 
 enum output_stream { OUTPUT_STDOUT, OUTPUT_STDERR, OUTPUT_FRAMES, OUTPUT_STREAMS };
 
+/* One line or frame, without the '\n' that ended it. Borrowed. */
+struct output_log {
+	const struct extension *extension; /* NULL = of the runtime */
+	const char *line;
+	size_t len;
+	int64_t wall_ms;
+	bool json; /* the runtime says that it is JSON */
+};
+
+/* Is told every one of them; one for all outputs of an environment. */
+struct output_tap {
+	void (*fn)(void *ctx, const struct output_log *log); /* NULL: nobody wants to know */
+	void *ctx;
+};
+
 struct output {
+	const struct output_tap *tap; /* NULL = none; the owner sets it after output_init() */
 	/* private */
 	struct loop *loop;
 	struct sink *sink;

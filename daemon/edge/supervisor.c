@@ -412,6 +412,7 @@ static void host_init(struct supervisor *s, unsigned slot)
 	h->inst->host = h;
 	child_init(&h->child, on_child_exit);
 	output_init(&h->output, s->deps.loop, s->deps.sink);
+	h->output.tap = &h->tap;
 	loop_timer_init(&h->kill_timer, on_kill_timer, h);
 }
 

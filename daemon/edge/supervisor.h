@@ -36,6 +36,7 @@ struct host {
 	char token[33];			 /* SnapStart: what the runtime shows for credentials; "" = no runtime yet */
 	struct child child;
 	struct output output;
+	struct output_tap tap; /* of all its processes' output */
 	struct extension_host
 		*extensions[EXTENSIONS_MAX]; /* by place in instance::extensions; NULL = not needed yet */
 	void (*extension_exit)(struct host *h, struct extension *x, const struct child_exit *ex);
