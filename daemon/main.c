@@ -25,6 +25,8 @@
 #include "edge/sources.h"
 #include "edge/startup.h"
 #include "edge/supervisor.h"
+#include "edge/telemetry.h"
+#include "edge/telemetry_api.h"
 #include "io/child.h"
 #include "io/guard.h"
 #include "io/sink.h"
@@ -52,6 +54,7 @@ struct daemon {
 	struct runtime_api *runtime_api;
 	struct supervisor *supervisor;
 	struct extensions_api *extensions_api; /* NULL when extensions are switched off */
+	struct telemetry_hub *telemetry;       /* the same */
 	struct restore_api *restore_api;       /* NULL without SnapStart */
 	struct local_invoker invoker;
 	struct invoke_api *invoke_api;
@@ -261,6 +264,8 @@ static void build_more_apis(struct daemon *d)
 
 	if (!extensions_disabled()) {
 		d->extensions_api = extensions_api_new(d->loop, &d->cfg, d->runtime_api, dispatch);
+		d->telemetry = telemetry_hub_new(d->loop, &d->cfg, dispatch);
+		runtime_api_add(d->runtime_api, telemetry_api_request, d->telemetry);
 	}
 	if (d->cfg.init_type == INIT_SNAP_START) {
 		d->restore_api = restore_api_new(d->loop, d->runtime_api, dispatch);
@@ -319,6 +324,7 @@ static void tear_down(struct daemon *d)
 	extensions_api_free(d->extensions_api);
 	restore_api_free(d->restore_api);
 	supervisor_free(d->supervisor);
+	telemetry_hub_free(d->telemetry);
 	sink_free(d->sink, flush_us);
 	children_free(d->children);
 	signals_free(d->signals);
