@@ -43,9 +43,12 @@ static void put_member(struct buf *out, const char *name, const char *value)
 	}
 }
 
-static double ms(int64_t us)
+/* Milliseconds with three decimals. Whole numbers, because printf takes a microsecond for a double. */
+static void put_ms(struct buf *out, const char *name, int64_t us)
 {
-	return us > 0 ? (double)us / 1000 : 0;
+	long long all = us > 0 ? us : 0;
+
+	buf_printf(out, "\"%s\":%lld.%03lld", name, all / 1000, all % 1000);
 }
 
 static void put_span(struct buf *out, const struct scene *s, const char *name, int64_t from_us, int64_t to_us)
@@ -53,7 +56,9 @@ static void put_span(struct buf *out, const struct scene *s, const char *name, i
 	char stamp[CLOCK_STAMP_LEN];
 
 	clock_stamp(s->wall_ms - (s->what->now_us - from_us) / 1000, stamp);
-	buf_printf(out, "{\"name\":\"%s\",\"start\":\"%s\",\"durationMs\":%.3f}", name, stamp, ms(to_us - from_us));
+	buf_printf(out, "{\"name\":\"%s\",\"start\":\"%s\",", name, stamp);
+	put_ms(out, "durationMs", to_us - from_us);
+	buf_putc(out, '}');
 }
 
 static void put_tracing(struct buf *out, const struct event *ev)
@@ -95,7 +100,9 @@ static void put_instance(struct buf *out, const struct scene *s)
 
 static void put_duration(struct buf *out, const struct scene *s)
 {
-	buf_printf(out, ",\"metrics\":{\"durationMs\":%.3f}", ms(s->what->now_us - s->what->started_us));
+	buf_puts(out, ",\"metrics\":{");
+	put_ms(out, "durationMs", s->what->now_us - s->what->started_us);
+	buf_putc(out, '}');
 }
 
 static void init_start(struct buf *out, const struct scene *s)
@@ -194,7 +201,8 @@ static void runtime_done(struct buf *out, const struct scene *s)
 {
 	put_request(out, s);
 	put_status(out, s);
-	buf_printf(out, ",\"metrics\":{\"durationMs\":%.3f", ms(s->what->now_us - s->what->started_us));
+	buf_puts(out, ",\"metrics\":{");
+	put_ms(out, "durationMs", s->what->now_us - s->what->started_us);
 	if (s->what->answered_us >= 0) {
 		buf_printf(out, ",\"producedBytes\":%zu", s->what->produced);
 	}
@@ -218,17 +226,19 @@ static void put_report_metrics(struct buf *out, const struct scene *s)
 	const struct lifecycle *w = s->what;
 	int64_t us = w->now_us > w->started_us ? w->now_us - w->started_us : 0;
 
-	buf_printf(out,
-		   ",\"metrics\":{\"durationMs\":%.3f,\"billedDurationMs\":%lld,\"memorySizeMB\":%u,"
-		   "\"maxMemoryUsedMB\":%llu",
-		   ms(us), (long long)((us + 999) / 1000), s->facts->memory_mb,
+	buf_puts(out, ",\"metrics\":{");
+	put_ms(out, "durationMs", us);
+	buf_printf(out, ",\"billedDurationMs\":%lld,\"memorySizeMB\":%u,\"maxMemoryUsedMB\":%llu",
+		   (long long)((us + 999) / 1000), s->facts->memory_mb,
 		   (unsigned long long)((s->used_bytes + (1 << 20) - 1) >> 20));
 	if (w->init_us >= 0) {
-		buf_printf(out, ",\"initDurationMs\":%.3f", ms(w->init_us));
+		buf_putc(out, ',');
+		put_ms(out, "initDurationMs", w->init_us);
 	}
 	if (w->restore_us >= 0) {
-		buf_printf(out, ",\"restoreDurationMs\":%.3f,\"billedRestoreDurationMs\":%lld", ms(w->restore_us),
-			   (long long)((w->restore_us + 999) / 1000));
+		buf_putc(out, ',');
+		put_ms(out, "restoreDurationMs", w->restore_us);
+		buf_printf(out, ",\"billedRestoreDurationMs\":%lld", (long long)((w->restore_us + 999) / 1000));
 	}
 	buf_putc(out, '}');
 }

@@ -260,8 +260,8 @@ static void on_lifecycle(void *ctx, struct instance *inst, const struct lifecycl
 		return;
 	}
 	/* What was written before comes before. At LC_START that was read before the event was handed over, and what is
-	 * there now is of the event. */
-	if (scene->host->tap.fn != NULL && what->kind != LC_START) {
+	 * there now is of the event; before LC_REPORT there was LC_RUNTIME_DONE. */
+	if (scene->host->tap.fn != NULL && what->kind != LC_START && what->kind != LC_REPORT) {
 		output_collect(&scene->host->output);
 	}
 	say(scene, what);
