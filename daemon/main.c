@@ -21,6 +21,7 @@
 #include "edge/local_invoker.h"
 #include "edge/restore_api.h"
 #include "edge/runtime_api.h"
+#include "edge/sandbox_names.h"
 #include "edge/self_copy.h"
 #include "edge/sources.h"
 #include "edge/startup.h"
@@ -343,6 +344,7 @@ static int serve(struct daemon *d, struct err *err)
 	}
 	config_warn_unserved(environ);
 	startup_raise_descriptor_limit();
+	sandbox_names_add(&d->cfg);
 	d->guard = guard_start();
 	if (build(d, err) != 0) {
 		return -1;
