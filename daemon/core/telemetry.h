@@ -47,17 +47,7 @@ struct telemetry_event {
 
 void telemetry_event_fini(struct telemetry_event *ev);
 
-#define TELEMETRY_MAX_ITEMS_MIN 1000
-#define TELEMETRY_MAX_ITEMS_MAX 10000
-#define TELEMETRY_MAX_ITEMS_DEFAULT 10000
-#define TELEMETRY_MAX_BYTES_MIN 262144
-#define TELEMETRY_MAX_BYTES_MAX 1048576
-#define TELEMETRY_MAX_BYTES_DEFAULT 262144
-#define TELEMETRY_TIMEOUT_MS_MIN 25
-#define TELEMETRY_TIMEOUT_MS_MAX 30000
-#define TELEMETRY_TIMEOUT_MS_DEFAULT 1000
-
-/* What a subscriber asked for, checked already (core/telemetry_request.h). */
+/* What a subscriber asked for, checked already (edge/telemetry_request.h). */
 struct telemetry_want {
 	enum telemetry_form form;
 	unsigned types; /* telemetry_type, or-ed */

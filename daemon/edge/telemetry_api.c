@@ -8,10 +8,9 @@
 #include "base/attr.h"
 #include "base/blob.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "core/extension.h"
-#include "core/instance.h"
 #include "edge/api_reply.h"
+#include "edge/extensions_api.h"
 #include "edge/supervisor.h"
 #include "edge/telemetry.h"
 #include "edge/telemetry_request.h"
@@ -37,31 +36,6 @@ static const struct {
 		       "Telemetry" },
 };
 
-/* The extension that calls; NULL: the call was answered. */
-static const struct extension *caller(struct httpd_req *req, struct instance *inst)
-{
-	const char *id = httpd_req_header(req, "Lambda-Extension-Identifier");
-	const struct extension *x;
-	char text[64];
-
-	if (id == NULL || *id == '\0') {
-		api_reply_error(req, 403, "Extension.MissingExtensionIdentifier",
-				"Missing Lambda-Extension-Identifier header");
-		return NULL;
-	}
-	if (!text_is_uuid(id)) {
-		api_reply_error(req, 403, "Extension.InvalidExtensionIdentifier",
-				"Invalid Lambda-Extension-Identifier");
-		return NULL;
-	}
-	x = extension_find(&inst->extensions, id);
-	if (x == NULL) {
-		snprintf(text, sizeof(text), "Unknown extension %s", id);
-		api_reply_error(req, 403, "Extension.UnknownExtensionIdentifier", text);
-	}
-	return x;
-}
-
 static void reply_other_api(struct httpd_req *req, enum telemetry_api_kind api, const char *name)
 {
 	char text[EXTENSION_NAME_LEN + 128];
@@ -73,7 +47,7 @@ static void reply_other_api(struct httpd_req *req, enum telemetry_api_kind api, 
 
 static void subscribe(struct telemetry_hub *hub, struct httpd_req *req, enum telemetry_api_kind api, struct host *h)
 {
-	const struct extension *x = caller(req, h->inst);
+	const struct extension *x = extensions_api_caller(req, NULL);
 	struct telemetry_want want;
 	struct blob *body;
 	char why[512];

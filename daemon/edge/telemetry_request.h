@@ -11,6 +11,17 @@
 #include "base/attr.h"
 #include "core/telemetry.h"
 
+/* AWS's limits of a subscription's buffering. */
+#define TELEMETRY_MAX_ITEMS_MIN 1000
+#define TELEMETRY_MAX_ITEMS_MAX 10000
+#define TELEMETRY_MAX_ITEMS_DEFAULT 10000
+#define TELEMETRY_MAX_BYTES_MIN 262144
+#define TELEMETRY_MAX_BYTES_MAX 1048576
+#define TELEMETRY_MAX_BYTES_DEFAULT 262144
+#define TELEMETRY_TIMEOUT_MS_MIN 25
+#define TELEMETRY_TIMEOUT_MS_MAX 30000
+#define TELEMETRY_TIMEOUT_MS_DEFAULT 1000
+
 enum telemetry_api_kind { API_TELEMETRY, API_LOGS };
 
 /* The Runtime API's own port on AWS, where no subscriber can listen. */

@@ -11,7 +11,7 @@ A plan for an extension, all parts optional:
     say         lines it prints before it registers
     resolve     host names that it looks up first
     late        a path that it subscribes by again after the first INVOKE
-    last        on SHUTDOWN it waits for an event of this type
+    last, last_count    on SHUTDOWN it waits until it has so many (1) events of this type
 """
 import json
 import os

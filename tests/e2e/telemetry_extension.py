@@ -157,7 +157,7 @@ def main():
             break
     if "last" in PLAN:
         with SEEN:
-            SEEN.wait_for(lambda: PLAN["last"] in TYPES)
+            SEEN.wait_for(lambda: TYPES.count(PLAN["last"]) >= PLAN.get("last_count", 1))
     tell("bye")
 
 

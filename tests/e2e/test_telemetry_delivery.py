@@ -158,7 +158,8 @@ def state_of(pid):
 
 
 def test_nothing_is_sent_while_frozen(start, tmp_path, gate):
-    daemon, extensions = start_with(start, tmp_path, {"watcher": {**PLATFORM, "last": "platform.report"}},
+    plan = {**PLATFORM, "last": "platform.report", "last_count": 2}
+    daemon, extensions = start_with(start, tmp_path, {"watcher": plan},
                                     env={"LAMBDA_FREEZE": "process", "AWS_LAMBDA_FUNCTION_TIMEOUT": str(LIMIT)})
     first = request_id(daemon.invoke({}))
     while {state_of(pid) for pid in daemon.children()} != {"T"}:
