@@ -51,3 +51,17 @@ def test_json_logs_are_objects(start, runtime, tmp_path):
     logged = [record for record in objects if "logger structured" in str(record.get("message"))]
     assert [record["requestId"] for record in logged] == [request_id]
     assert all("timestamp" in record and "level" in record for record in logged)
+
+
+@pytest.mark.runtimes("rust")
+def test_extension_crate_parses_everything(start, runtime):
+    """AWS's own extension library knows every event by its type."""
+    daemon = start(runtime, {"LAMBDA_EXTENSIONS_DIR": str(runtime.out / "extensions")})
+    ids = [log(daemon, "for the extension"), log(daemon, "once more")]
+    said = daemon.stdout.wait_for(f'parsed PlatformReport {{ request_id: "{ids[1]}", status: Success').decode()
+    for event in ("PlatformInitStart { initialization_type: OnDemand, phase: Init", "PlatformTelemetrySubscription {",
+                  "PlatformInitRuntimeDone {", 'PlatformExtension { name: "telemetry", state: "Ready"',
+                  "PlatformInitReport { initialization_type: OnDemand, phase: Init, metrics: InitReportMetrics {",
+                  f'PlatformStart {{ request_id: "{ids[0]}", version: Some("$LATEST"), tracing: Some(',
+                  'Function("', f'PlatformRuntimeDone {{ request_id: "{ids[0]}", status: Success'):
+        assert f"parsed {event}" in said, said
