@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from harness import SANITIZED
+from harness import IDLE, LIMIT, SANITIZED, Runtime
 from telemetry import check_envelopes, of, request_id, start_with, types
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -251,3 +251,31 @@ def test_many_invocations_in_order(start, tmp_path):
     assert [e["record"]["requestId"] for e in of(events, "platform.start")] == ids
     assert [e["record"]["requestId"] for e in of(events, "platform.report")] == ids
     assert [e["record"] for e in of(events, "function")] == [f"line {n}" for n in range(count)]
+
+
+def test_snapstart(start, tmp_path):
+    daemon, extensions = start_with(start, tmp_path, {"watcher": {**PLATFORM, "events": []}}, command=IDLE,
+                                    env={"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"})
+    daemon.err.wait("runtime started")
+    runtime = Runtime(daemon)
+    runtime.send("GET", "/2018-06-01/runtime/restore/next")
+    future = daemon.later({})
+    assert runtime.receive().status == 200
+    event = runtime.next()
+    runtime.respond(event, b"1")
+    runtime.send_next()
+    assert future.result(LIMIT).body == b"1"
+    events = extensions.wait_events("watcher", "platform.report")
+    records = {e["type"]: e["record"] for e in events}
+    assert records["platform.initStart"]["initializationType"] == "snap-start"
+    kinds = types(events, but=["platform.telemetrySubscription", "platform.extension"])
+    assert kinds == ["platform." + kind for kind in (
+        "initStart", "initRuntimeDone", "initReport", "restoreStart", "restoreRuntimeDone", "restoreReport", "start",
+        "runtimeDone", "report")]
+    assert records["platform.restoreStart"]["functionName"] == "function"
+    assert records["platform.restoreRuntimeDone"] == {"status": "success"}
+    restored = records["platform.restoreReport"]["metrics"]["durationMs"]
+    metrics = records["platform.report"]["metrics"]
+    assert metrics["restoreDurationMs"] == pytest.approx(restored, abs=0.01)
+    assert metrics["billedRestoreDurationMs"] == math.ceil(metrics["restoreDurationMs"])
+    assert "initDurationMs" not in metrics
