@@ -134,6 +134,8 @@ static const struct option options[] = {
 	  "SQS bridge: responses of so many bytes and more are compressed" },
 	{ "PROXY_LAMBDA_PAYLOAD_FILE", TEXT, AT(payload_file), 0, 0, NULL, true,
 	  "a file whose content is the event; again whenever the runtime was restarted" },
+	{ "NOTIFY_SOCKET", TEXT, AT(notify_socket), 0, 0, NULL, true,
+	  "socket of the service manager, set by systemd: told READY=1 and STOPPING=1" },
 	{ "KUBERNETES_INIT_CONTAINER", PRESENT, AT(action), 0, 0, NULL, true,
 	  "when set: copy the own executable to /tmp and exit" },
 };

@@ -57,7 +57,8 @@ struct config {
 	uint64_t runtime_port;
 	char *cors_allow_origin;
 	bool openfaas;
-	uint64_t ready_fd; /* 0 = unset */
+	uint64_t ready_fd;   /* 0 = unset */
+	char *notify_socket; /* NULL = unset */
 
 	char *amqp_uri;
 	char *amqp_username;
