@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: tests/install-deps.sh build|test|conformance|lint
+# usage: tests/install-deps.sh build|static-amd64|static-arm64|test|conformance|lint
 # Installs the packages that are missing (Debian, Ubuntu; a second run needs no network), and for tests the Python packages
 # of tests/requirements.txt into build/venv.
 set -eu
@@ -8,6 +8,9 @@ cd "$(dirname "$0")/.."
 
 level=${1:?build, test, conformance or lint}
 packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
+level=${1:?build, static-amd64, static-arm64, test, conformance or lint}
+packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev"
+static_packages="make pkg-config cmake ninja-build perl patch xz-utils bzip2"
 test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
 
 # Tools that may be there without their package: a newer node or go must not be replaced.
@@ -45,6 +48,8 @@ stop_installed_broker() {
 
 case $level in
 build) ;;
+static-amd64) packages="$static_packages gcc-x86-64-linux-gnu libc6-dev-amd64-cross" ;;
+static-arm64) packages="$static_packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
 test) packages="$packages $test_packages $(wanted_tools) $(listed_packages)" ;;
 conformance) packages="$packages $test_packages $(wanted_tools) $(extra_conformance_tools) $(listed_packages)" ;;
 lint) packages="$packages clang-format-14 clang-14 libclang-rt-14-dev shellcheck cppcheck mandoc" ;;
@@ -52,6 +57,11 @@ lint) packages="$packages clang-format-14 clang-14 libclang-rt-14-dev shellcheck
 	echo "install-deps: unknown level $level" >&2
 	exit 2
 	;;
+esac
+
+# The compiler of the machine's own architecture is the plain one.
+case $level-$(uname -m) in
+static-amd64-x86_64 | static-arm64-aarch64) packages="$static_packages gcc libc6-dev" ;;
 esac
 
 missing=
