@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: tests/install-deps.sh build|static-amd64|static-arm64|test|conformance|lint
+# usage: tests/install-deps.sh build|static-amd64|static-arm64|static-test|containers-test|test|conformance|lint
 # Installs the packages that are missing (Debian, Ubuntu; a second run needs no network), and for tests the Python packages
 # of tests/requirements.txt into build/venv.
 set -eu
@@ -11,7 +11,17 @@ packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabb
 level=${1:?build, static-amd64, static-arm64, test, conformance or lint}
 packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev"
 static_packages="make pkg-config cmake ninja-build perl patch xz-utils bzip2"
+image_packages="mmdebstrap busybox-static musl musl-tools openssl"
 test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
+
+# The machine's own architecture has the plain compiler.
+compiler_for() {
+	case $1-$(uname -m) in
+	amd64-x86_64 | arm64-aarch64) echo gcc libc6-dev ;;
+	amd64-*) echo gcc-x86-64-linux-gnu libc6-dev-amd64-cross ;;
+	*) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+	esac
+}
 
 # Tools that may be there without their package: a newer node or go must not be replaced.
 wanted_tools() {
@@ -48,8 +58,11 @@ stop_installed_broker() {
 
 case $level in
 build) ;;
-static-amd64) packages="$static_packages gcc-x86-64-linux-gnu libc6-dev-amd64-cross" ;;
-static-arm64) packages="$static_packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+static-amd64 | static-arm64) packages="$static_packages $(compiler_for "${level#static-}")" ;;
+static-test)
+	packages="$static_packages $(compiler_for amd64) $(compiler_for arm64) $test_packages $image_packages qemu-user dnsmasq-base iproute2"
+	;;
+containers-test) packages="$static_packages gcc libc6-dev $test_packages $image_packages docker.io iptables" ;;
 test) packages="$packages $test_packages $(wanted_tools) $(listed_packages)" ;;
 conformance) packages="$packages $test_packages $(wanted_tools) $(extra_conformance_tools) $(listed_packages)" ;;
 lint) packages="$packages clang-format-14 clang-14 libclang-rt-14-dev shellcheck cppcheck mandoc" ;;
@@ -57,11 +70,6 @@ lint) packages="$packages clang-format-14 clang-14 libclang-rt-14-dev shellcheck
 	echo "install-deps: unknown level $level" >&2
 	exit 2
 	;;
-esac
-
-# The compiler of the machine's own architecture is the plain one.
-case $level-$(uname -m) in
-static-amd64-x86_64 | static-arm64-aarch64) packages="$static_packages gcc libc6-dev" ;;
 esac
 
 missing=
@@ -102,7 +110,8 @@ if [ -n "$missing" ]; then
 	esac
 fi
 
-if [ "$level" = test ] || [ "$level" = conformance ]; then
+case $level in
+*test | conformance)
 	stamp=build/venv/.requirements
 	if ! cmp -s tests/requirements.txt "$stamp" 2>/dev/null; then
 		mkdir -p build
@@ -111,4 +120,5 @@ if [ "$level" = test ] || [ "$level" = conformance ]; then
 		build/venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
 		cp tests/requirements.txt "$stamp"
 	fi
-fi
+	;;
+esac

@@ -4,7 +4,8 @@
 
 usage: MODE=release tests/run.py STEP...
 
-Steps: layers options unit fuzz-corpus e2e amqp conformance-core conformance-rest. The last line is `N passed, N failed`. In CI
+Steps: layers options unit fuzz-corpus e2e amqp conformance-core conformance-rest static containers. The last line is
+`N passed, N failed`. In CI
 (CI=true) a skipped test counts as failed. TOTALS=FILE appends the figures to a file, for .ci/run.
 """
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MODE = os.environ.get("MODE", "release")
 BUILD = ROOT / "build" / MODE
+STATIC = {"static": ["amd64", "arm64"], "containers": [{"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)]}
 VENV = ROOT / "build" / "venv" / "bin"
 
 
@@ -44,9 +46,10 @@ def environment():
     return env
 
 
-def make(target):
+def make(target, *variables):
     jobs = str(os.cpu_count() or 2)
-    return subprocess.run(["make", "--no-print-directory", f"-j{jobs}", f"MODE={MODE}", target], cwd=ROOT).returncode == 0
+    return subprocess.run(["make", "--no-print-directory", f"-j{jobs}", f"MODE={MODE}", target, *variables],
+                          cwd=ROOT).returncode == 0
 
 
 def script(totals, name):
@@ -107,6 +110,15 @@ def pytest(totals, name, arguments):
     totals.add(name, passed, failed)
 
 
+def static(totals, name):
+    """Needs root, as containers do: roots are made and entered."""
+    installed = subprocess.run([str(ROOT / "tests" / "install-deps.sh"), f"{name}-test"], cwd=ROOT).returncode == 0
+    built = installed and all(make("static", f"ARCH={arch}") for arch in STATIC[name])
+    totals.add(f"{name} (build)", int(built), int(not built))
+    if built:
+        pytest(totals, name, [f"tests/{name}", "-rP"])
+
+
 def step(totals, name):
     if name in ("layers", "options"):
         script(totals, name)
@@ -127,6 +139,8 @@ def step(totals, name):
         pytest(totals, name, ["tests/conformance", "-m", "core"])
     elif name == "conformance-rest":
         pytest(totals, name, ["tests/conformance", "-m", "not core"])
+    elif name in STATIC:
+        static(totals, name)
     else:
         sys.exit(f"run.py: unknown step {name}")
 
