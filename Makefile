@@ -79,7 +79,7 @@ say = $(if $(Q),@printf '%-4s %s\n' $(1) $@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all deps deps-test run test check-unit check-fuzz-corpus check-e2e conformance bench static fuzz lint format layers \
+.PHONY: all deps deps-test run test check-unit check-fuzz-corpus check-e2e conformance test-static test-containers bench static fuzz lint format layers \
 	options install uninstall clean help FORCE
 
 all: $(PROGRAMS:%=$(B)/%) $(B)/lambda-runtime-api-daemon.1 ## build the programs (MODE=release|debug|asan|tsan|cov, WERROR=1, V=1)
@@ -193,6 +193,12 @@ check-fuzz-corpus: ## replay the fuzz corpora
 
 check-e2e: all ## black-box tests only
 	@MODE=$(MODE) tests/run.py e2e
+
+test-static: ## static executables of both architectures, in foreign roots (as root)
+	@MODE=$(MODE) tests/run.py static
+
+test-containers: ## the bind-mounted daemon in real containers (as root; Docker Engine from Debian's packages)
+	@MODE=$(MODE) tests/run.py containers
 
 conformance: deps-test all ## all official runtime clients and SDKs
 	@tests/install-deps.sh conformance

@@ -62,7 +62,10 @@ static-amd64 | static-arm64) packages="$static_packages $(compiler_for "${level#
 static-test)
 	packages="$static_packages $(compiler_for amd64) $(compiler_for arm64) $test_packages $image_packages qemu-user dnsmasq-base iproute2"
 	;;
-containers-test) packages="$static_packages gcc libc6-dev $test_packages $image_packages docker.io iptables" ;;
+containers-test)
+	packages="$static_packages gcc libc6-dev $test_packages $image_packages docker.io iptables iproute2"
+	packages="$packages $(wanted_tools) $(listed_packages)"
+	;;
 test) packages="$packages $test_packages $(wanted_tools) $(listed_packages)" ;;
 conformance) packages="$packages $test_packages $(wanted_tools) $(extra_conformance_tools) $(listed_packages)" ;;
 lint) packages="$packages clang-format-14 clang-14 libclang-rt-14-dev shellcheck cppcheck mandoc" ;;

@@ -55,7 +55,15 @@ def debian(release, *packages):
     return make
 
 
-MAKERS = {"empty": empty, "busybox": busybox, "musl": musl, "bookworm": debian("bookworm"), "trixie": debian("trixie")}
+def node(root):
+    """Room for this machine's node and the native part of the official client, which is built against libcurl."""
+    program = os.path.realpath(shutil.which("node"))
+    linked = subprocess.run(["ldd", program], stdout=subprocess.PIPE, text=True, check=True).stdout
+    debian("bookworm", "libcurl4", "libstdc++6", *(["nodejs"] if "libnode" in linked else []))(root)
+
+
+MAKERS = {"empty": empty, "busybox": busybox, "musl": musl, "bookworm": debian("bookworm"), "trixie": debian("trixie"),
+          "node": node}
 
 
 def image(name):
