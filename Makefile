@@ -221,12 +221,17 @@ static: ## static executables for any image: bin/static (ARCH=amd64|arm64; not t
 	@docker/static/libs.sh $(ARCH)
 	@$(MAKE) --no-print-directory MODE=static ARCH=$(ARCH) static-programs
 
+STATIC_PROGRAMS := $(PROGRAMS) healthcheck
 STATIC_DIR := bin/static$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))
 .PHONY: static-programs
-static-programs: $(PROGRAMS:%=$(B)/%) $(B)/probe
+static-programs: $(STATIC_PROGRAMS:%=$(B)/%) $(B)/probe
 	@mkdir -p $(STATIC_DIR)
-	@for p in $(PROGRAMS); do $(CC:%gcc=%strip) -o $(STATIC_DIR)/$$p.new $(B)/$$p && mv -f $(STATIC_DIR)/$$p.new $(STATIC_DIR)/$$p; done
+	@for p in $(STATIC_PROGRAMS); do $(CC:%gcc=%strip) -o $(STATIC_DIR)/$$p.new $(B)/$$p && mv -f $(STATIC_DIR)/$$p.new $(STATIC_DIR)/$$p; done
 	@ln -sf lambda-runtime-api-daemon $(STATIC_DIR)/aws-lambda-rie
+
+$(B)/healthcheck: $(O)/docker/healthcheck.o $(STATIC_OBJ)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 # For tests: does one thing with each library.
 $(B)/probe: $(O)/tests/static/probe.o $(STATIC_OBJ)
