@@ -30,7 +30,6 @@
 #include "edge/telemetry_api.h"
 #include "io/child.h"
 #include "io/guard.h"
-#include "io/notify.h"
 #include "io/sink.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
@@ -70,15 +69,6 @@ struct daemon {
 	bool drained;
 	int exit_code;
 };
-
-static void notify(const struct daemon *d, const char *state)
-{
-	struct err err = ERR_INIT;
-
-	if (d->cfg.notify_socket != NULL && notify_send(d->cfg.notify_socket, state, &err) != 0) {
-		log_warn("the service manager was not told state=%s: %s", state, err.msg);
-	}
-}
 
 static void stop_when_flushed(void *ctx)
 {
@@ -169,7 +159,7 @@ static void begin_drain(struct daemon *d, int signo)
 {
 	log_info("draining signal=%d", signo);
 	d->draining = true;
-	notify(d, "STOPPING=1");
+	startup_tell_stopping(&d->cfg);
 	loop_hook_add(d->loop, &d->end_hook, stop_when_flushed, d);
 	invoke_api_quiesce(d->invoke_api);
 	sources_drain(d->sources);
@@ -228,7 +218,6 @@ static void tell_ready(const struct daemon *d)
 		   host, invoke_api_port(d->invoke_api), supervisor_runtime_address(d->supervisor));
 	log_info("listening %.*s", (int)line.len - 1, line.data);
 	startup_tell_ready(&d->cfg, line.data, line.len);
-	notify(d, "READY=1");
 	buf_fini(&line);
 }
 

@@ -18,6 +18,4 @@ layout() {
 layout lambda-runtime-api-daemon
 mv "$out/lambda-runtime-api-daemon" "$out/daemon"
 ln -s lambda-runtime-api-daemon "$out/daemon/usr/local/bin/aws-lambda-rie"
-if [ -e "$programs/lambda-server" ]; then
-	layout lambda-server
-fi
+layout lambda-server

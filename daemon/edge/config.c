@@ -378,6 +378,7 @@ static const struct gateway_option {
 	{ "AWS_LAMBDA_LOG_FORMAT", NULL },
 	{ "USE_STRUCTURED_LOGGING", NULL },
 	{ "READY_FD", NULL },
+	{ "NOTIFY_SOCKET", NULL },
 };
 
 /* false: the program has no such option. */

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "edge/config.h"
+#include "io/notify.h"
 
 int startup_check_ready_fd(const struct config *cfg, struct err *err)
 {
@@ -32,6 +33,15 @@ void startup_raise_descriptor_limit(void)
 	}
 }
 
+static void notify(const struct config *cfg, const char *state)
+{
+	struct err err = ERR_INIT;
+
+	if (cfg->notify_socket != NULL && notify_send(cfg->notify_socket, state, &err) != 0) {
+		log_warn("the service manager was not told state=%s: %s", state, err.msg);
+	}
+}
+
 void startup_tell_ready(const struct config *cfg, const char *line, size_t len)
 {
 	if (cfg->ready_fd != 0) {
@@ -42,4 +52,10 @@ void startup_tell_ready(const struct config *cfg, const char *line, size_t len)
 		}
 		close(fd);
 	}
+	notify(cfg, "READY=1");
+}
+
+void startup_tell_stopping(const struct config *cfg)
+{
+	notify(cfg, "STOPPING=1");
 }

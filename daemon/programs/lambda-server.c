@@ -73,6 +73,7 @@ static void on_signal(void *ctx, int signo)
 	}
 	log_info("draining signal=%d running=%u", signo, queue_invoker_running(s->invoker));
 	s->draining = true;
+	startup_tell_stopping(&s->cfg);
 	loop_hook_add(s->loop, &s->end_hook, stop_when_done, s);
 	invoke_api_quiesce(s->invoke_api);
 	loop_wake(s->loop);

@@ -15,21 +15,26 @@ from test_images import invoke, stop
 
 PORT = ["-p", "127.0.0.1:0:8080"]
 #: The programs that have an image, by stage.
-STAGES = {"daemon": "lambda-runtime-api-daemon", "base": "lambda-runtime-api-daemon"}
+STAGES = {"daemon": "lambda-runtime-api-daemon", "base": "lambda-runtime-api-daemon", "lambda-server": "lambda-server"}
 
 
-@pytest.fixture(scope="session", params=sorted(STAGES))
-def built(request, engine, tmp_path_factory):
+@pytest.fixture(scope="session")
+def context(engine, tmp_path_factory):
     context = tmp_path_factory.mktemp("context")
     text = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^RUN make static && docker/rootfs.sh bin/static /rootfs$", text, re.M)
-    head, rest = re.split(r"(?=\n\n# A base for)", text, maxsplit=1)
+    head, rest = re.split(r"(?=\n\n# The gateway)", text, maxsplit=1)
     assert head.count("\nFROM ") == 1 and " AS build\n" in head
     (context / "Dockerfile").write_text("FROM scratch AS build\nCOPY rootfs /rootfs\n" + rest, encoding="utf-8")
     (context / "docker").mkdir()
     shutil.copy(ROOT / "docker" / "entrypoint.sh", context / "docker")
     subprocess.run([ROOT / "docker" / "rootfs.sh", STATIC, context / "rootfs"], check=True)
     engine.import_root("debian:12-slim", image("bookworm"))
+    return context
+
+
+@pytest.fixture(scope="session", params=sorted(STAGES))
+def built(request, engine, context):
     engine("build", "--target", request.param, "--tag", f"built-{request.param}", context)
     return request.param
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness import LIMIT
+from harness import DAEMON, LIMIT, SERVER
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -19,9 +19,11 @@ def manager(request, tmp_path):
         yield address, s
 
 
-def test_told_ready_once_it_listens_and_stopping_when_it_drains(start, manager):
+@pytest.mark.parametrize("program", [DAEMON, SERVER])
+def test_told_ready_once_it_listens_and_stopping_when_it_drains(start, manager, program):
     address, s = manager
-    d = start(env={"NOTIFY_SOCKET": address})
+    uri = {"AMQP_URI": "amqp://127.0.0.1:1?connection_attempts=1000"} if program == SERVER else {}
+    d = start([] if program == SERVER else None, binary=program, env={"NOTIFY_SOCKET": address, **uri})
     assert s.recv(100) == b"READY=1"
     assert d.request("GET", "/_/health").status == 200
     d.signal(signal.SIGTERM)
