@@ -80,9 +80,13 @@ say = $(if $(Q),@printf '%-4s %s\n' $(1) $@)
 .SUFFIXES:
 .SECONDARY:
 .PHONY: all deps deps-test run test check-unit check-fuzz-corpus check-e2e conformance test-static test-containers bench static fuzz lint format layers \
-	options install uninstall clean help FORCE
+	options install uninstall deb dist clean help FORCE
 
-all: $(PROGRAMS:%=$(B)/%) $(B)/lambda-runtime-api-daemon.1 ## build the programs (MODE=release|debug|asan|tsan|cov, WERROR=1, V=1)
+# What is for users; a manual page for each that has one (daemon/NAME.1.in).
+INSTALLED := $(filter-out echo-runtime,$(PROGRAMS))
+MANUALS := $(filter $(INSTALLED),$(patsubst daemon/%.1.in,%,$(wildcard daemon/*.1.in)))
+
+all: $(PROGRAMS:%=$(B)/%) $(MANUALS:%=$(B)/%.1) ## build the programs (MODE=release|debug|asan|tsan|cov, WERROR=1, V=1)
 ifeq ($(MODE),release)
 	@mkdir -p bin
 	@for p in $(PROGRAMS); do cp -f $(B)/$$p bin/$$p.new && mv -f bin/$$p.new bin/$$p; done
@@ -153,9 +157,9 @@ build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard daemon/*/*.h)
 		$< $(LIB_SRC) $(LIB_LIBS) -lpthread
 
 # The manual page gets its variables from the program itself.
-$(B)/lambda-runtime-api-daemon.1: daemon/lambda-runtime-api-daemon.1.in $(B)/lambda-runtime-api-daemon
+$(MANUALS:%=$(B)/%.1): $(B)/%.1: daemon/%.1.in $(B)/%
 	$(call say,MAN)
-	$(Q)$(B)/lambda-runtime-api-daemon --help | sed -n '/^Environment:/,$$p' | \
+	$(Q)$(B)/$* --help | sed -n '/^Environment:/,$$p' | \
 		sed -n -e 's/^  \([A-Z]\)/.It Ev \1/p' -e 's/^      //p' >$@.options
 	$(Q)sed -e '/@OPTIONS@/{r $@.options' -e 'd;}' $< >$@
 	@rm -f $@.options
@@ -252,8 +256,8 @@ fuzz: $(FUZZ:%=build/fuzz/%) ## run every fuzz target for FUZZ_SECONDS
 			build/fuzz/corpus/$$f tests/fuzz/corpus/$${f%_fuzz} || exit 1; \
 	done
 
-lint: $(B)/lambda-runtime-api-daemon.1 ## formatting, shell scripts, static analysis, manual page
-	@tests/lint.sh $(B)/lambda-runtime-api-daemon.1
+lint: $(MANUALS:%=$(B)/%.1) ## formatting, shell scripts, static analysis, manual pages
+	@tests/lint.sh $^
 
 format: ## format the C sources
 	@clang-format-14 -i $$(git ls-files '*.[ch]')
@@ -264,14 +268,30 @@ layers: ## check the include layers
 options: ## check that the README shows every variable
 	@tests/options.sh
 
+COMPLETIONS := $(PREFIX)/share/bash-completion/completions
+
 install: all ## install under PREFIX (DESTDIR is honoured)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(B)/lambda-runtime-api-daemon $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(B)/lambda-runtime-api-daemon.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(COMPLETIONS)
+	install -m 755 $(INSTALLED:%=$(B)/%) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(MANUALS:%=$(B)/%.1) $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docker/packages/completion.bash $(DESTDIR)$(COMPLETIONS)/lambda-runtime-api-daemon
+	for p in aws-lambda-rie $(filter-out lambda-runtime-api-daemon,$(INSTALLED)); do \
+		ln -sf lambda-runtime-api-daemon $(DESTDIR)$(COMPLETIONS)/$$p; \
+	done
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/lambda-runtime-api-daemon
-	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/lambda-runtime-api-daemon.1
+	rm -f $(INSTALLED:%=$(DESTDIR)$(PREFIX)/bin/%) $(MANUALS:%=$(DESTDIR)$(PREFIX)/share/man/man1/%.1) \
+		$(INSTALLED:%=$(DESTDIR)$(COMPLETIONS)/%) $(DESTDIR)$(COMPLETIONS)/aws-lambda-rie
+
+deb: ## the Debian package, checked by lintian: build/deb
+	@tests/install-deps.sh deb
+	@docker/packages/deb.sh $(VERSION)
+
+dist: ## tarballs of the static executables of each architecture, with checksums: build/dist
+	@$(MAKE) --no-print-directory static ARCH=amd64
+	@$(MAKE) --no-print-directory static ARCH=arm64
+	@$(MAKE) --no-print-directory all
+	@docker/packages/dist.sh $(VERSION) $(HOST_ARCH)
 
 clean: ## remove everything built
 	rm -rf build bin

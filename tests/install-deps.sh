@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: tests/install-deps.sh build|static-amd64|static-arm64|static-test|containers-test|test|conformance|lint
+# usage: tests/install-deps.sh build|static-amd64|static-arm64|static-test|containers-test|test|conformance|deb|lint
 # Installs the packages that are missing (Debian, Ubuntu; a second run needs no network), and for tests the Python packages
 # of tests/requirements.txt into build/venv.
 set -eu
@@ -58,12 +58,13 @@ stop_installed_broker() {
 
 case $level in
 build) ;;
+deb) packages="$packages debhelper dpkg-dev libcurl4-openssl-dev lintian zlib1g-dev" ;;
 static-amd64 | static-arm64) packages="$static_packages $(compiler_for "${level#static-}")" ;;
 static-test)
 	packages="$static_packages $(compiler_for amd64) $(compiler_for arm64) $test_packages $image_packages qemu-user dnsmasq-base iproute2"
 	;;
 containers-test)
-	packages="$static_packages gcc libc6-dev $test_packages $image_packages docker.io iptables iproute2"
+	packages="$static_packages gcc libc6-dev $test_packages $image_packages docker.io iptables iproute2 systemd"
 	packages="$packages $(wanted_tools) $(listed_packages)"
 	;;
 test) packages="$packages $test_packages $(wanted_tools) $(listed_packages)" ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: tests/lint.sh MANPAGE. Formatting, shell scripts, static analysis, the manual page, limits of the house style.
+# usage: tests/lint.sh MANPAGE... Formatting, shell scripts, static analysis, the manual pages, limits of the house style.
 set -eu
 cd "$(dirname "$0")/.."
 tests/install-deps.sh lint
@@ -36,7 +36,7 @@ file_lengths() {
 	check cppcheck cppcheck -q --error-exitcode=1 --enable=warning,portability --inline-suppr --std=c11 \
 		--suppress=unknownMacro --suppress=ctuuninitvar -Idaemon $(sources 'daemon/*.c')
 }
-check mandoc mandoc -T lint -W warning "$1"
+check mandoc mandoc -T lint -W warning "$@"
 check lengths file_lengths
 echo "lint: $passed passed, $failed failed"
 [ $failed = 0 ]

@@ -41,12 +41,18 @@ archive_root() {
 	echo "${found:-$default}"
 }
 
+download() {
+	/usr/lib/apt/apt-helper -o APT::Sandbox::User="$(id -un)" download-file "$1" "$2" "SHA256:$3" >>"$log/fetch" 2>&1
+}
+
 # Archive, path, SHA-256: the file in the cache. apt's helper fetches as apt does (proxies, mirrors) and checks the sum.
+# What came by the security archive may have moved to the main one.
 fetch() {
 	local file
 	file=$cache/$(basename "$2")
 	if ! echo "$3  $file" | sha256sum -c --status 2>/dev/null; then
-		/usr/lib/apt/apt-helper download-file "$(archive_root "$1")$2" "$file" "SHA256:$3" >>"$log/fetch" 2>&1 || {
+		download "$(archive_root "$1")$2" "$file" "$3" ||
+			download "$(archive_root debian)${2/pool\/updates\//pool/}" "$file" "$3" || {
 			tail -3 "$log/fetch" >&2
 			echo "libs.sh: $2 of Debian's archive could not be fetched with the pinned SHA-256;" \
 				"if Debian has replaced it by a newer one, run docker/static/pin.sh and look at the difference" >&2
@@ -114,7 +120,8 @@ build_openssl() {
 		no-camellia no-cast no-cmp no-cms no-ct no-dsa no-ec2m no-gost no-idea no-md4 no-mdc2 no-ocb no-psk no-rc2 \
 		no-rc4 no-rmd160 no-scrypt no-seed no-siphash no-siv no-sm2 no-sm3 no-sm4 no-srp no-srtp no-ts no-whirlpool \
 		no-rfc3779 no-ui-console "$flags" &&
-		make -s -j"$jobs" build_libs && make -s install_dev
+		make -s -j"$jobs" build_libs ENGINESDIR=/usr/lib/engines-3 MODULESDIR=/usr/lib/ossl-modules &&
+		make -s install_dev
 }
 
 build_librabbitmq() {

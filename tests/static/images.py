@@ -55,6 +55,15 @@ def debian(release, *packages):
     return make
 
 
+def debian_with(release, root, *packages):
+    """An installed system: packages by name or as files."""
+    run = subprocess.run(["mmdebstrap", "-q", "--variant=essential", "--dpkgopt=force-unsafe-io",
+                          "--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount",
+                          f"--include={','.join(map(str, packages))}", release, root],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert run.returncode == 0, run.stdout
+
+
 def node(root):
     """Room for this machine's node and the native part of the official client, which is built against libcurl."""
     program = os.path.realpath(shutil.which("node"))
