@@ -5,8 +5,8 @@
 usage: MODE=release tests/run.py STEP...
 
 Steps: layers options unit fuzz-corpus e2e amqp conformance-core conformance-rest static containers. The last line is
-`N passed, N failed`. In CI
-(CI=true) a skipped test counts as failed. TOTALS=FILE appends the figures to a file, for .ci/run.
+`N passed, N failed`. In CI (CI=true) a skipped test counts as failed. TOTALS=FILE appends the figures to a file, for
+.ci/run.
 """
 import os
 import re
