@@ -71,8 +71,12 @@ def node(root):
     debian("bookworm", "libcurl4", "libstdc++6", *(["nodejs"] if "libnode" in linked else []))(root)
 
 
+def rabbitmq(root):
+    debian_with("bookworm", root, "rabbitmq-server")
+
+
 MAKERS = {"empty": empty, "busybox": busybox, "musl": musl, "bookworm": debian("bookworm"), "trixie": debian("trixie"),
-          "node": node}
+          "node": node, "rabbitmq": rabbitmq}
 
 
 def image(name):

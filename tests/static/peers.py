@@ -20,6 +20,7 @@ class Hello(BaseHTTPRequestHandler):
 
 class Tls:
     def __init__(self, directory):
+        self.directory = directory
         self.ca = directory / "ca.pem"
         run = lambda *words: subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)  # noqa: E731
         run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
