@@ -240,7 +240,7 @@ $(B)/healthcheck: $(O)/docker/healthcheck.o $(STATIC_OBJ)
 # For tests: does one thing with each library.
 $(B)/probe: $(O)/tests/static/probe.o $(STATIC_OBJ)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs $(LIBS) librabbitmq libcurl openssl zlib)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs $(LIBS) librabbitmq libcurl openssl zlib) -lwslay
 
 # What is deployed on AWS has to bring everything with it.
 .PHONY: proxy-lambda.zip

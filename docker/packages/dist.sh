@@ -15,6 +15,7 @@ licences() {
 	grep -v '^#' docker/static/sources.txt | while read -r name _ path _; do
 		case $path in
 		*.debian.tar.*) tar -xOf "$cache/$(basename "$path")" debian/copyright >"$1/$name" ;;
+		*aria2*) tar -xOf "$cache/$(basename "$path")" --wildcards '*/deps/wslay/COPYING' >"$1/$name" ;;
 		*openssl*) tar -xOf "$cache/$(basename "$path")" --wildcards '*/LICENSE.txt' >"$1/$name" ;;
 		esac
 	done

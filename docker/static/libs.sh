@@ -124,6 +124,15 @@ build_openssl() {
 		make -s install_dev
 }
 
+# As aria2 carries it: the source package of wslay itself is missing on mirrors.
+build_wslay() {
+	cd "$work/src/wslay/deps/wslay/lib" || return
+	# shellcheck disable=SC2086 # words
+	"$CC" $flags -DHAVE_ARPA_INET_H -DHAVE_NETINET_IN_H -Iincludes -c wslay_*.c &&
+		"${CC%gcc}ar" rcs "$sysroot/lib/libwslay.a" wslay_*.o &&
+		mkdir -p "$sysroot/include/wslay" && cp includes/wslay/*.h "$sysroot/include/wslay/"
+}
+
 build_librabbitmq() {
 	with_cmake librabbitmq -DBUILD_EXAMPLES=OFF -DBUILD_TOOLS=OFF -DBUILD_TESTS=OFF -DBUILD_API_DOCS=OFF \
 		-DENABLE_SSL_SUPPORT=ON -DBUILD_STATIC_LIBS=ON -DOPENSSL_ROOT_DIR="$sysroot"
@@ -162,9 +171,13 @@ library() {
 }
 
 # The small ones spend their time in single-threaded configure scripts, so they run beside OpenSSL.
-trap wait EXIT
-(library libmicrohttpd && library jansson && library zlib) &
-library openssl
-wait $!
-library librabbitmq
-library curl
+main() {
+	trap wait EXIT
+	(library libmicrohttpd && library jansson && library zlib && library wslay) &
+	library openssl
+	wait $!
+	library librabbitmq
+	library curl
+}
+
+main

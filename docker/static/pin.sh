@@ -33,8 +33,10 @@ newest() {
 }
 
 sed '/^[^#]/d' sources.txt >"$work/new"
-for name in openssl curl librabbitmq libmicrohttpd jansson zlib; do
-	newest "$name"
+for name in openssl curl librabbitmq libmicrohttpd jansson zlib wslay; do
+	package=$name
+	[ "$name" != wslay ] || package=aria2 # libs.sh says why
+	newest "$package"
 	directory=$(sed -n 's/^Directory: //p' "$work/best")
 	archive=debian
 	case $directory in pool/updates/*) archive=security ;; esac
@@ -42,7 +44,7 @@ for name in openssl curl librabbitmq libmicrohttpd jansson zlib; do
 		grep -E '\.(orig|debian)\.tar\.[a-z0-9]+$' | sort -k2,2r | while read -r sum file; do
 		case $file in
 		# Upstream's releases of OpenSSL are taken as they are: what Debian adds is about its packaging.
-		openssl*.debian.*) ;;
+		openssl*.debian.* | aria2*.debian.*) ;;
 		*) echo "$name $archive $directory/$file $sum" ;;
 		esac
 	done >>"$work/new"

@@ -18,6 +18,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wslay/wslay.h>
 #include <zlib.h>
 
 enum { WORDS = 5, ANSWER = 4096 };
@@ -43,8 +44,14 @@ static void versions(struct answer *a, char **words)
 {
 	json_t *json = json_object();
 	SSL_CTX *tls = SSL_CTX_new(TLS_method());
+	struct wslay_event_callbacks callbacks = { .send_callback = NULL };
+	wslay_event_context_ptr ws = NULL;
 
 	(void)words;
+	if (wslay_event_context_client_init(&ws, &callbacks, NULL) == 0) {
+		wslay_event_context_free(ws);
+		say(a, "wslay; ");
+	}
 	say(a, "%s; %s; librabbitmq %s; libmicrohttpd %s; zlib %s; tls %s", curl_version(),
 	    OpenSSL_version(OPENSSL_VERSION), amqp_version(), MHD_get_version(), zlibVersion(),
 	    tls != NULL ? "ok" : "error");
