@@ -7,11 +7,11 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-daemon=$here/../bin/lambda-runtime-api-daemon
+daemon=$here/../bin/static/lambda-runtime-api-daemon
 image=${IMAGE:-echo-lambda}
 
 if [[ ! -x $daemon ]]; then
-	echo "echo-lambda.sh: there is no bin/lambda-runtime-api-daemon yet: run make first" >&2
+	echo "echo-lambda.sh: there is no bin/static/lambda-runtime-api-daemon yet: run make static first" >&2
 	exit 1
 fi
 
