@@ -218,8 +218,6 @@ bench-sqs: deps-test all ## round trips through the SQS bridge beside the bare c
 	@build/venv/bin/python tests/bench/sqs.py --daemon $(B)/lambda-runtime-api-daemon --echo $(B)/echo-runtime \
 		--json build/bench-sqs.json $(BENCH_ARGS)
 
-static: ## static executables (not there yet)
-	@echo "make static: not there yet"; exit 1
 static: ## static executables for any image: bin/static (ARCH=amd64|arm64; not this machine's: bin/static/ARCH)
 	@tests/install-deps.sh static-$(ARCH)
 	@docker/static/libs.sh $(ARCH)
