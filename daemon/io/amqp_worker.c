@@ -214,8 +214,12 @@ static void *run(void *arg)
 		if (w->stopping && w->ops->done(w)) {
 			break;
 		}
-		if (!w->up && clock_mono_us() >= w->next_try_us && try_connect(w) != 0) {
-			break;
+		if (!w->up && clock_mono_us() >= w->next_try_us) {
+			if (try_connect(w) != 0) {
+				break;
+			}
+			/* What has waited for the connection goes out now, not with the next event. */
+			turn(w);
 		}
 	}
 	amqp_conn_close(&w->conn, true);
