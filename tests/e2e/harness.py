@@ -58,10 +58,11 @@ class Lines:
 
         def found():
             hits = [line for line in self.lines if predicate(line)]
-            return hits if len(hits) >= count or self.done else None
+            # In a tuple, because no hits at the end are an answer, too.
+            return (hits,) if len(hits) >= count or self.done else None
 
         with self.changed:
-            hits = self.changed.wait_for(found, LIMIT)
+            hits = (self.changed.wait_for(found, LIMIT) or [None])[0]
         assert hits and len(hits) >= count, "no such line in:\n" + "\n".join(self.lines)
         return hits[0] if count == 1 else hits[:count]
 

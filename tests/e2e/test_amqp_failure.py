@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that happens to a broker, to the way there and to the queue, and that no work is lost by it."""
 import json
-import random
 import signal
 import time
 
@@ -494,6 +493,7 @@ def test_message_that_crashes_the_runtime(serve, client, queue, env):
 def test_message_that_takes_the_daemon_with_it(serve, client, queue, env):
     """With a quorum queue the broker counts, so it is given up; a classic one says only that it was delivered before."""
     settings = {**env, "AMQP_MAX_DELIVERIES": "2", "AWS_LAMBDA_FUNCTION_TIMEOUT": "600", "PRINT_REPORTS": "true"}
+    client.declare(queue, durable=True, arguments={"x-queue-type": "quorum"} if env is QUORUM else None)
     poison = client.send(queue, b'{"do": "hang"}', delivery_mode=2)
     runs = 0
     for _ in range(6):
