@@ -24,20 +24,22 @@ ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["
 @pytest.fixture(scope="module")
 def moto():
     server = Moto()
-    iam = server.client("iam")
-    iam.create_user(UserName="tester")
-    made = iam.create_access_key(UserName="tester")["AccessKey"]
-    iam.put_user_policy(UserName="tester", PolicyName="all", PolicyDocument=json.dumps(ALLOW))
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
-                                                     "Principal": {"AWS": "arn:aws:iam::123456789012:user/tester"}}]}
-    iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))
-    iam.put_role_policy(RoleName="worker", PolicyName="all", PolicyDocument=json.dumps(ALLOW))
-    server.env = {"AWS_ENDPOINT_URL": server.url, "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
-                  "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
-    server.enforce()
-    server.sqs = server.client("sqs", made["AccessKeyId"], made["SecretAccessKey"])
-    yield server
-    server.stop()
+    try:
+        iam = server.client("iam")
+        iam.create_user(UserName="tester")
+        made = iam.create_access_key(UserName="tester")["AccessKey"]
+        iam.put_user_policy(UserName="tester", PolicyName="all", PolicyDocument=json.dumps(ALLOW))
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+                                                         "Principal": {"AWS": "arn:aws:iam::123456789012:user/tester"}}]}
+        iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))
+        iam.put_role_policy(RoleName="worker", PolicyName="all", PolicyDocument=json.dumps(ALLOW))
+        server.env = {"AWS_ENDPOINT_URL": server.url, "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+                      "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+        server.enforce()
+        server.sqs = server.client("sqs", made["AccessKeyId"], made["SecretAccessKey"])
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

@@ -23,11 +23,13 @@ SECRETS = ["TOPSECRET", "TOPTOKEN"]
 @pytest.fixture(scope="module")
 def moto():
     server = Moto()
-    iam = server.client("iam")
-    for name in ("outer", "inner", "web"):
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
-    yield server
-    server.stop()
+    try:
+        iam = server.client("iam")
+        for name in ("outer", "inner", "web"):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
