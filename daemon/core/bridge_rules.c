@@ -55,6 +55,19 @@ unsigned bridge_receive_wait_s(unsigned failures)
 	return wait < receive_most_s ? wait : receive_most_s;
 }
 
+bool bridge_queue_url_is_valid(const char *url)
+{
+	const char *host = text_starts(url, "https://") ? url + 8 : text_starts(url, "http://") ? url + 7 : NULL;
+	size_t host_len = host != NULL ? strcspn(host, "/") : 0;
+
+	for (const char *c = url; *c != '\0'; c++) {
+		if (*c <= ' ' || *c == '@' || *c == 0x7f) {
+			return false;
+		}
+	}
+	return host_len > 0 && host[host_len] == '/' && host[host_len + 1] != '\0';
+}
+
 /* Of the AWS partitions, whose URLs do not all end alike. */
 static const char *domain_of(const char *partition)
 {

@@ -51,6 +51,8 @@ unsigned bridge_return_wait_s(const struct bridge_policy *policy, enum outcome_k
 /* Seconds until the next attempt after so many failed ReceiveMessage calls in a row. */
 unsigned bridge_receive_wait_s(unsigned failures);
 
+/* http or https, a host, a path, and no user: the URL is logged. */
+bool bridge_queue_url_is_valid(const char *url);
 /* The URL of the queue of that name in the function's account and region: of an ARN with 7 or 8 parts, any partition.
  * false: not a function's ARN. */
 bool bridge_queue_url(const char *arn, const char *queue, char *out, size_t size) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/bridge_rules.h"
 #include "core/function_name.h"
 #include "edge/aws_settings.h"
 #include "edge/command.h"
@@ -265,7 +266,7 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 		return function_qualifier_is_valid(value);
 	case QUEUE:
 		set_text(slot, value);
-		return strcmp(value, "auto") == 0 || text_starts(value, "https://") || text_starts(value, "http://");
+		return strcmp(value, "auto") == 0 || bridge_queue_url_is_valid(value);
 	case ACCOUNT:
 		set_text(slot, value);
 		return strlen(value) == 12 && strspn(value, "0123456789") == 12;
@@ -315,7 +316,7 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		snprintf(out, size, "$LATEST, a number or an alias");
 		break;
 	case QUEUE:
-		snprintf(out, size, "a queue URL (https://...) or auto");
+		snprintf(out, size, "a queue URL (https://HOST/..., without a user) or auto");
 		break;
 	case ACCOUNT:
 		snprintf(out, size, "12 digits");
@@ -353,6 +354,9 @@ static int bad_value(const struct option *o, const char *value, struct err *err)
 	char allowed[128];
 
 	describe_allowed(o, allowed, sizeof(allowed));
+	if (o->kind == QUEUE && strchr(value, '@') != NULL) {
+		value = "...@..."; /* what stands there may be a password */
+	}
 	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", o->name, value, allowed);
 }
 

@@ -19,7 +19,13 @@ struct httpc;
 struct httpc_call;
 struct sqs;
 
-#define PROXY_FOREIGN_MAX 10u
+#define PROXY_BATCH 10u
+
+struct proxy_settling {
+	struct proxy_lambda *home;
+	struct aws_call *call;
+	bool deletes;
+};
 
 struct proxy_lambda {
 	struct proxy_deps deps;
@@ -38,11 +44,12 @@ struct proxy_lambda {
 	bool responses_guessed; /* by default: that it is not there means that there is none */
 	bool sent;
 	unsigned failures; /* of receiving, in a row */
-	/* responses to others that a purge came upon, to be shown again */
-	char *foreign[PROXY_FOREIGN_MAX];
-	unsigned foreign_count;
+	/* what was received and is being deleted or put back, all at the same time */
+	struct proxy_settling settling[PROXY_BATCH];
+	unsigned settling_count; /* under way */
+	void (*settled)(struct proxy_lambda *p);
+	bool delete_failed;
 	bool purge_again;
-	unsigned aside; /* how long to let others receive, in units of proxy_wait.c */
 	struct blob *response;
 	char *response_error; /* its error type; NULL = a response */
 };

@@ -53,7 +53,7 @@ static bool parse(struct proxy_settings *s, const struct row *r, const char *val
 	switch (r->kind) {
 	case QUEUE:
 	case QUEUE_OR_NONE:
-		if (*value != '\0' && !text_starts(value, "https://") && !text_starts(value, "http://")) {
+		if (*value != '\0' && !bridge_queue_url_is_valid(value)) {
 			return false;
 		}
 		memcpy(slot, &value, sizeof(value));
@@ -71,12 +71,16 @@ static bool parse(struct proxy_settings *s, const struct row *r, const char *val
 
 static int bad_value(const struct row *r, const char *value, struct err *err)
 {
+	if (strchr(value, '@') != NULL) {
+		value = "...@..."; /* what stands there may be a password */
+	}
 	if (r->kind == NUMBER) {
 		return err_set(err, 2, "%s=%.200s: not allowed; expected a whole number from %llu to %llu", r->name,
 			       value, (unsigned long long)r->min, (unsigned long long)r->max);
 	}
 	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", r->name, value,
-		       r->kind == LEVEL ? "TRACE, DEBUG, INFO, WARN or ERROR" : "a queue URL (https://...)");
+		       r->kind == LEVEL ? "TRACE, DEBUG, INFO, WARN or ERROR"
+					: "a queue URL (https://HOST/..., without a user)");
 }
 
 static bool is_set(const struct proxy_settings *s, const struct row *r)

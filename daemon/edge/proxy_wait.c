@@ -17,15 +17,14 @@
 #include "edge/proxy_lambda_priv.h"
 #include "edge/sqs.h"
 
-static const unsigned purge_batch = 10;
 static const int long_poll_s = 20;
-/* Long enough to delete what was received; what a proxy that was ended takes with it comes back as soon. */
+/* Long enough to settle what was received; what a proxy that was ended takes with it comes back as soon. */
 static const int hide_s = 5;
 static const int64_t retry_us = 2 * 1000 * 1000;
 /* A response to another proxy goes back to the queue at once, and whoever had it steps aside for a moment, so that it finds
  * its way: those who do not want it become fewer with each try. After so many tries the other has probably gone. */
-static const unsigned free_returns = 20;
-static const int64_t aside_us = 50 * 1000;
+static const unsigned free_returns = 100;
+static const int64_t aside_us = 20 * 1000;
 
 static void wait_for_response(void *ctx);
 
@@ -51,51 +50,56 @@ static enum owner owner_of(const struct proxy_lambda *p, const struct sqs_messag
 	return deadline != NULL ? OWNER_OTHER : OWNER_NOBODY;
 }
 
-/* --- purging --- */
+/* --- settling what was received: all at once, because others wait for it --- */
 
-static void release_foreign(struct proxy_lambda *p);
-
-static void on_released(void *ctx, const struct aws_failure *failure, const char *text)
+static void on_settled(void *ctx, const struct aws_failure *failure, const char *text)
 {
-	struct proxy_lambda *p = ctx;
+	struct proxy_settling *one = ctx;
+	struct proxy_lambda *p = one->home;
 
 	(void)text;
-	p->call = NULL;
+	one->call = NULL;
+	p->settling_count--;
 	if (failure != NULL) {
-		log_warn("another proxy's response stays hidden for %d s: %s", hide_s, failure->message);
+		log_warn("a response could not be %s: %s", one->deletes ? "deleted" : "put back", failure->message);
+		p->delete_failed = p->delete_failed || one->deletes;
 	}
-	release_foreign(p);
+	if (p->settling_count == 0) {
+		p->settled(p);
+	}
 }
 
-static void release_foreign(struct proxy_lambda *p)
+static unsigned return_wait_s(const struct sqs_message *m)
 {
-	char *receipt;
+	const char *text = sqs_message_system(m, "ApproximateReceiveCount");
+	uint64_t receives;
 
-	if (p->foreign_count == 0) {
-		if (p->purge_again) {
-			proxy_purge(p);
-		} else {
-			proxy_send(p);
-		}
-		return;
-	}
-	receipt = p->foreign[--p->foreign_count];
-	p->call = sqs_change_visibility(p->sqs, p->responses, receipt, 0, on_released, p);
-	free(receipt);
+	return text != NULL && text_to_u64(text, free_returns, UINT32_MAX, &receives) ? 1 : 0;
 }
 
-static void on_purged(void *ctx, const struct aws_failure *failure, const bool *failed, size_t count)
+static void settle(struct proxy_lambda *p, const struct sqs_message *m, bool deletes)
 {
-	struct proxy_lambda *p = ctx;
+	struct proxy_settling *one = &p->settling[p->settling_count++];
 
-	(void)failed;
-	p->call = NULL;
-	if (failure != NULL) {
-		proxy_fail(p, "Proxy.QueueError", "Error deleting messages: %s", failure->message);
-		return;
+	one->home = p;
+	one->deletes = deletes;
+	one->call = deletes ? sqs_delete(p->sqs, p->responses, m->receipt, on_settled, one)
+			    : sqs_change_visibility(p->sqs, p->responses, m->receipt, return_wait_s(m), on_settled,
+						    one);
+}
+
+/* --- purging --- */
+
+static void purged(struct proxy_lambda *p)
+{
+	if (p->delete_failed) {
+		proxy_fail(p, "Proxy.QueueError", "Error deleting messages: stale responses stay on %s",
+			   p->responses);
+	} else if (p->purge_again) {
+		proxy_purge(p);
+	} else {
+		proxy_send(p);
 	}
-	log_info("stale responses deleted count=%zu", count);
-	release_foreign(p);
 }
 
 /* No queue, or none that this function may read. */
@@ -109,8 +113,7 @@ static bool means_no_queue(const struct proxy_lambda *p, const struct aws_failur
 static void on_stale(void *ctx, const struct aws_failure *failure, const struct sqs_message *messages, size_t count)
 {
 	struct proxy_lambda *p = ctx;
-	const char *stale[10];
-	size_t stale_count = 0;
+	unsigned stale = 0;
 
 	p->call = NULL;
 	if (failure != NULL && means_no_queue(p, failure)) {
@@ -125,26 +128,28 @@ static void on_stale(void *ctx, const struct aws_failure *failure, const struct 
 		proxy_fail(p, "Proxy.QueueError", "Failed to receive messages: %s", failure->message);
 		return;
 	}
-	for (size_t i = 0; i < count && i < countof(stale); i++) {
-		if (owner_of(p, &messages[i]) != OWNER_OTHER) {
-			stale[stale_count++] = messages[i].receipt;
-		} else if (p->foreign_count < PROXY_FOREIGN_MAX) {
-			p->foreign[p->foreign_count++] = xstrdup(messages[i].receipt);
-		}
+	p->settled = purged;
+	p->delete_failed = false;
+	for (size_t i = 0; i < count && i < PROXY_BATCH; i++) {
+		bool deletes = owner_of(p, &messages[i]) != OWNER_OTHER;
+
+		stale += deletes;
+		settle(p, &messages[i], deletes);
+	}
+	if (stale > 0) {
+		log_info("stale responses are deleted count=%u", stale);
 	}
 	/* Others' responses would come again and again; who sends such ones marks all, so that the rest does no harm. */
-	p->purge_again = stale_count > 0;
-	if (stale_count > 0) {
-		p->call = sqs_delete_batch(p->sqs, p->responses, stale, stale_count, on_purged, p);
-	} else {
-		release_foreign(p);
+	p->purge_again = stale > 0;
+	if (p->settling_count == 0) {
+		purged(p);
 	}
 }
 
 void proxy_purge(struct proxy_lambda *p)
 {
 	const struct sqs_receive_args args = { .queue_url = p->responses,
-					       .max = purge_batch,
+					       .max = PROXY_BATCH,
 					       .visibility_s = hide_s };
 
 	p->call = sqs_receive(p->sqs, &args, on_stale, p);
@@ -168,65 +173,37 @@ static void give_response(struct proxy_lambda *p)
 	}
 }
 
-static void on_deleted(void *ctx, const struct aws_failure *failure, const char *text)
-{
-	struct proxy_lambda *p = ctx;
-
-	(void)text;
-	p->call = NULL;
-	if (failure != NULL) {
-		/* The answer is at hand; that it comes up again is the next purge's affair. */
-		log_warn("Error deleting messages: %s", failure->message);
-	}
-	give_response(p);
-}
-
-static void on_passed_on(void *ctx, const struct aws_failure *failure, const char *text)
-{
-	struct proxy_lambda *p = ctx;
-
-	(void)text;
-	p->call = NULL;
-	if (failure != NULL) {
-		log_warn("a response that is not ours could not be put back: %s", failure->message);
-	}
-	loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + (int64_t)p->aside * aside_us);
-}
-
 /* 1 to 4: two that step aside at the same time must not come back at the same time. */
-static unsigned random_aside(void)
+static int64_t random_aside_us(void)
 {
 	char hex[3];
 
 	text_random_hex(hex, 1);
-	return (unsigned)(hex[1] & 3) + 1;
+	return ((hex[1] & 3) + 1) * aside_us;
 }
 
-static void pass_on(struct proxy_lambda *p, const struct sqs_message *m, enum owner owner)
+/* That the answer could not be deleted is no reason not to give it: the next purge will. */
+static void sorted_out(struct proxy_lambda *p)
 {
-	const char *text = sqs_message_system(m, "ApproximateReceiveCount");
-	uint64_t receives = 1;
-
-	if (owner == OWNER_NOBODY) {
-		log_info("a stale response was deleted message=%s", m->id);
-		p->aside = 0;
-		p->call = sqs_delete(p->sqs, p->responses, m->receipt, on_passed_on, p);
-		return;
+	if (p->response != NULL) {
+		give_response(p);
+	} else {
+		loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + random_aside_us());
 	}
-	if (text == NULL || !text_to_u64(text, 1, 1000, &receives)) {
-		receives = 1;
-	}
-	p->aside = random_aside();
-	p->call = sqs_change_visibility(p->sqs, p->responses, m->receipt, receives > free_returns ? 1 : 0,
-					on_passed_on, p);
 }
 
-static void on_response(void *ctx, const struct aws_failure *failure, const struct sqs_message *messages,
-			size_t count)
+static void take_response(struct proxy_lambda *p, const struct sqs_message *m)
+{
+	const struct sqs_attribute *error = sqs_message_attribute(m, BRIDGE_ATTR_ERROR);
+
+	p->response_error = error != NULL ? xstrdup(error->value) : NULL;
+	p->response = blob_ref(m->body);
+}
+
+static void on_responses(void *ctx, const struct aws_failure *failure, const struct sqs_message *messages,
+			 size_t count)
 {
 	struct proxy_lambda *p = ctx;
-	const struct sqs_attribute *error;
-	enum owner owner;
 
 	p->call = NULL;
 	if (failure != NULL && !failure->transient) {
@@ -238,19 +215,18 @@ static void on_response(void *ctx, const struct aws_failure *failure, const stru
 		loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + retry_us);
 		return;
 	}
-	if (count == 0) {
+	p->settled = sorted_out;
+	for (size_t i = 0; i < count && i < PROXY_BATCH; i++) {
+		enum owner owner = owner_of(p, &messages[i]);
+
+		if (owner == OWNER_MINE && p->response == NULL) {
+			take_response(p, &messages[i]);
+		}
+		settle(p, &messages[i], owner != OWNER_OTHER);
+	}
+	if (p->settling_count == 0) {
 		wait_for_response(p);
-		return;
 	}
-	owner = owner_of(p, &messages[0]);
-	if (owner != OWNER_MINE) {
-		pass_on(p, &messages[0], owner);
-		return;
-	}
-	error = sqs_message_attribute(&messages[0], BRIDGE_ATTR_ERROR);
-	p->response_error = error != NULL ? xstrdup(error->value) : NULL;
-	p->response = blob_ref(messages[0].body);
-	p->call = sqs_delete(p->sqs, p->responses, messages[0].receipt, on_deleted, p);
 }
 
 static void wait_for_response(void *ctx)
@@ -259,14 +235,14 @@ static void wait_for_response(void *ctx)
 	int64_t left_s = (p->deadline_ms - clock_wall_ms()) / 1000;
 	const struct sqs_receive_args args = {
 		.queue_url = p->responses,
-		.max = 1,
+		.max = PROXY_BATCH,
 		.wait_s = left_s <= 0		 ? 1
 			  : left_s < long_poll_s ? (unsigned)left_s
 						 : (unsigned)long_poll_s,
 		.visibility_s = hide_s,
 	};
 
-	p->call = sqs_receive(p->sqs, &args, on_response, p);
+	p->call = sqs_receive(p->sqs, &args, on_responses, p);
 }
 
 void proxy_wait(struct proxy_lambda *p)
@@ -280,9 +256,11 @@ void proxy_wait_reset(struct proxy_lambda *p)
 	aws_call_cancel(p->call);
 	p->call = NULL;
 	loop_timer_clear(p->deps.loop, &p->retry);
-	while (p->foreign_count > 0) {
-		free(p->foreign[--p->foreign_count]);
+	for (unsigned i = 0; i < PROXY_BATCH; i++) {
+		aws_call_cancel(p->settling[i].call);
+		p->settling[i].call = NULL;
 	}
+	p->settling_count = 0;
 	blob_unref(p->response);
 	p->response = NULL;
 	free(p->response_error);

@@ -137,8 +137,8 @@ def test_stale_responses_are_purged_first(cloud, queues, gateway):
     emulator.join(LIMIT)
     queues.wait_empty(queues.responses)
     actions = [c["action"] for c in gateway.calls]
-    assert "DeleteMessageBatch" in actions[:actions.index("SendMessage")]
-    assert "DeleteMessageBatch" not in actions[actions.index("SendMessage"):]
+    sent = actions.index("SendMessage")
+    assert actions[:sent].count("DeleteMessage") == 12 and actions[sent:].count("DeleteMessage") == 1
 
 
 def test_responses_to_others_stay(cloud, queues):

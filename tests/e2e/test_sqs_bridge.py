@@ -339,6 +339,11 @@ def test_bad_values(name, value):
     assert ended.returncode == 2 and name in ended.stderr and value in ended.stderr
 
 
+def test_queue_url_with_a_password():
+    ended = run(IDLE, env={"PROXY_LAMBDA_REQ_QUEUE_URL": "https://user:secret@localhost/q"})
+    assert ended.returncode == 2 and "without a user" in ended.stderr and "secret" not in ended.stderr
+
+
 def test_wrong_secret(start, queues):
     d = start(env=queues.env(AWS_SECRET_ACCESS_KEY="wrong" * 8, LOG_LEVEL="TRACE"))
     line = d.err.wait("Failed to get messages")

@@ -97,9 +97,38 @@ static void test_queue_urls(void **state)
 	assert_false(bridge_queue_url(rows[0].arn, "proxy_lambda_req", url, 20));
 }
 
+static void test_valid_urls(void **state)
+{
+	static const char *const good[] = { "https://sqs.us-east-1.amazonaws.com/123456789012/q",
+					    "http://127.0.0.1:4566/000000000000/q.fifo",
+					    "http://[::1]:9324/queue/q" };
+	static const char *const bad[] = {
+		"",
+		"q",
+		"https://",
+		"https://host",
+		"https://host/",
+		"https:///q",
+		"ftp://host/q",
+		"https://user:secret@host/q",
+		"https://host/a b",
+		"https://host/q\n",
+		"HTTPS://host/q",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(good); i++) {
+		assert_true(bridge_queue_url_is_valid(good[i]));
+	}
+	for (size_t i = 0; i < countof(bad); i++) {
+		assert_false(bridge_queue_url_is_valid(bad[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_valid_urls),
 		cmocka_unit_test(test_fates),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_queue_urls),
