@@ -151,9 +151,8 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, const ch
 static bool hidden_from_extensions(const char *var)
 {
 	static const char *const names[] = {
-		"AWS_EXECUTION_ENV=",	    "AWS_LAMBDA_LOG_GROUP_NAME=", "AWS_LAMBDA_LOG_STREAM_NAME=",
-		"LAMBDA_TASK_ROOT=",	    "LAMBDA_RUNTIME_DIR=",	  "AWS_XRAY_CONTEXT_MISSING=",
-		"AWS_XRAY_DAEMON_ADDRESS=",
+		"AWS_EXECUTION_ENV=",  "AWS_LAMBDA_LOG_GROUP_NAME=", "LAMBDA_TASK_ROOT=",
+		"LAMBDA_RUNTIME_DIR=", "AWS_XRAY_CONTEXT_MISSING=",  "AWS_XRAY_DAEMON_ADDRESS=",
 	};
 
 	for (size_t i = 0; i < countof(names); i++) {
@@ -164,12 +163,16 @@ static bool hidden_from_extensions(const char *var)
 	return *var == '_';
 }
 
-void child_env_reduce(char **env)
+void child_env_reduce(char **env, const char *mark)
 {
+	static const char stream[] = "AWS_LAMBDA_LOG_STREAM_NAME=";
 	char **kept = env;
 
 	for (; *env != NULL; env++) {
-		if (hidden_from_extensions(*env)) {
+		if (text_starts(*env, stream)) {
+			*kept++ = xasprintf("%s=%s", mark, *env + strlen(stream));
+			free(*env);
+		} else if (hidden_from_extensions(*env)) {
 			free(*env);
 		} else {
 			*kept++ = *env;

@@ -18,8 +18,8 @@ void child_env_log_stream(const struct config *cfg, char out[LOG_STREAM_LEN]);
  * owned beside it: release with child_env_free. */
 char **child_env_new(const struct config *cfg, const char *runtime_api, const char *log_stream,
 		     char *const *environment) MUST_CHECK;
-/* Takes out of such an environment what extensions do not get. */
-void child_env_reduce(char **env);
+/* Takes out of such an environment what extensions do not get; the log stream goes by the name mark instead. */
+void child_env_reduce(char **env, const char *mark);
 /* SnapStart: a runtime fetches its credentials from the daemon, showing token, instead of finding them in its environment. Does
  * nothing when there are none. */
 void child_env_move_credentials(char **env, const char *runtime_api, const char *token);

@@ -143,7 +143,8 @@ static const struct option options[] = {
 
 /* Variables of capabilities that bring their rows with them, and of the shell; never the function's business. */
 static const char *const private_prefixes[] = { "AMQP_", "PROXY_LAMBDA_", "LAMBDA_PROXY_", "DEBUGGER_" };
-static const char *const private_names[] = { "_", "AWS_LAMBDA_RUNTIME_API", "_LAMBDA_TELEMETRY_LOG_FD" };
+static const char *const private_names[] = { "_", "AWS_LAMBDA_RUNTIME_API", "_LAMBDA_TELEMETRY_LOG_FD",
+					     "LAMBDA_DAEMON_ENVIRONMENT" };
 
 bool config_is_private(const char *name, size_t name_len)
 {

@@ -83,8 +83,8 @@ static int spawn(const struct supervisor_deps *deps, struct extension_host *e, c
 	if (r != 0) {
 		return r;
 	}
-	env = child_env_new(deps->cfg, e->home->api, "", environ);
-	child_env_reduce(env);
+	env = child_env_new(deps->cfg, e->home->api, e->home->log_stream, environ);
+	child_env_reduce(env, GUARD_OTHER_MARK);
 	spec.envp = env;
 	spec.fds[0] = -1;
 	spec.fds[1] = ends[OUTPUT_STDOUT];
@@ -128,7 +128,7 @@ static int launch(const struct supervisor_deps *deps, struct host *h, const char
 		return -1;
 	}
 	x->alive = true;
-	guard_watch(deps->guard, e->child.pid, h->api);
+	guard_watch(deps->guard, e->child.pid, h->log_stream);
 	log_info("extension started name=%s pid=%d", name, (int)e->child.pid);
 	return 0;
 }

@@ -107,7 +107,6 @@ static int spawn(struct supervisor *s, struct host *h)
 	if (r != 0) {
 		return r;
 	}
-	child_env_log_stream(cfg, h->log_stream);
 	env = child_env_new(cfg, h->api, h->log_stream, environ);
 	if (cfg->init_type == INIT_SNAP_START) {
 		text_random_hex(h->token, 16);
@@ -133,7 +132,7 @@ static int spawn(struct supervisor *s, struct host *h)
 static void clear_environment(struct supervisor *s, struct host *h)
 {
 	if (!s->ending) {
-		child_kill_strays(s->deps.children, "AWS_LAMBDA_RUNTIME_API", h->api);
+		child_kill_strays(s->deps.children, GUARD_OTHER_MARK, h->log_stream);
 	}
 	httpd_listener_kick(h->listener);
 }
@@ -161,6 +160,7 @@ static int on_launch(void *ctx, struct instance *inst, struct fault *why)
 		return -1;
 	}
 	memory_watch_reset(h);
+	child_env_log_stream(s->deps.cfg, h->log_stream);
 	if (s->no_extensions || extension_host_launch(&s->deps, h, on_extension_exit, why) == 0) {
 		return 0;
 	}
@@ -242,7 +242,7 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	loop_timer_clear(s->deps.loop, &h->kill_timer);
 	guard_unwatch(s->deps.guard, ex->pid);
 	if (!s->ending) {
-		child_kill_strays(s->deps.children, "AWS_LAMBDA_LOG_STREAM_NAME", h->log_stream);
+		child_kill_strays(s->deps.children, GUARD_MARK, h->log_stream);
 	}
 	/* An answer it sent right before it ended is in a socket still, and counts. */
 	httpd_listener_settle(h->listener);

@@ -18,9 +18,8 @@
 #include "base/mem.h"
 #include "io/proc.h"
 
-#define MARK "AWS_LAMBDA_LOG_STREAM_NAME"
 #define STREAM_LEN 224
-#define NOTES_MAX 1024 /* MAX_CONCURRENCY is 1000 at most */
+#define NOTES_MAX 11264 /* MAX_CONCURRENCY is 1000 at most, with a runtime and up to ten extensions each */
 
 static const int pipe_bytes = 256 * 1024; /* a burst of notes must fit: the daemon does not wait for the guard */
 
@@ -91,8 +90,10 @@ static bool kill_if_ours(pid_t pid, void *ctx)
 	struct book *b = ctx;
 	struct proc_stat st;
 
-	if (pid == getpid() || !proc_env(pid, MARK, stream, sizeof(stream)) || !is_watched(b, stream) ||
-	    !proc_read_stat(pid, &st) || st.state == 'Z') {
+	if (pid == getpid() ||
+	    (!proc_env(pid, GUARD_MARK, stream, sizeof(stream)) &&
+	     !proc_env(pid, GUARD_OTHER_MARK, stream, sizeof(stream))) ||
+	    !is_watched(b, stream) || !proc_read_stat(pid, &st) || st.state == 'Z') {
 		return true;
 	}
 	kill(pid, SIGKILL);

@@ -19,11 +19,15 @@
 
 struct guard;
 
+/* The variables that say whom a process belongs to. Extensions must not have the first. */
+#define GUARD_MARK "AWS_LAMBDA_LOG_STREAM_NAME"
+#define GUARD_OTHER_MARK "LAMBDA_DAEMON_ENVIRONMENT"
+
 struct guard *guard_start(void) MUST_CHECK; /* NULL as PID 1, or when it could not be started (logged) */
 pid_t guard_pid(const struct guard *g);	    /* 0 = no guard */
 /* Everything else takes NULL for "no guard" and never blocks. */
-/* stream: the AWS_LAMBDA_LOG_STREAM_NAME that the group's processes were started with. It is made up anew for every
- * runtime, so whoever has it in its environment belongs to that runtime, whatever group it moved to. */
+/* stream: the value of one of the marks that the group's processes were started with. It is made up anew for every
+ * environment, so whoever has it belongs there, whatever group it moved to. */
 void guard_watch(struct guard *g, pid_t pgid, const char *stream);
 void guard_unwatch(struct guard *g, pid_t pgid);
 /* The orderly end, after children_finish(): ends the guard and waits for it. It kills the groups still watched. */

@@ -267,6 +267,15 @@ def test_nothing_is_left_when_the_daemon_is_killed(extended):
     wait_gone(pid)
 
 
+def test_not_even_what_escaped(extended):
+    d = extended(one=("INVOKE,SHUTDOWN", "INVOKE:fork"))
+    d.invoke(b"1")
+    child = int(said(d, "one", "child "))
+    d.signal(signal.SIGKILL)
+    d.wait()
+    wait_gone(child)
+
+
 def test_what_an_extension_leaves_behind(extended):
     d = extended(one=("INVOKE,SHUTDOWN", "INVOKE:fork"))
     d.invoke(b"1")
