@@ -2,8 +2,15 @@
 """What official runtime clients do beyond events: SnapStart's restore, and an extension inside the runtime."""
 
 import json
+import socket
+import sys
+from pathlib import Path
 
 import pytest
+from daemon import Daemon
+from runtimes import BUILD, build
+
+HERE = Path(__file__).resolve().parent
 
 
 @pytest.mark.runtimes("python", "java")
@@ -55,3 +62,49 @@ while event=$(curl -sS -H "Lambda-Extension-Identifier: $id" "$api/event/next");
     case $event in *SHUTDOWN*) exit 0 ;; esac
 done
 """
+
+
+WEB_SERVER = """
+import http.server, json, os, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        text = json.dumps({"path": self.path, "body": body, "header": self.headers["X-Mine"]}).encode()
+        self.send_response(201)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(text)
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["AWS_LWA_PORT"])), Handler).serve_forever()
+"""
+
+
+def test_web_adapter(tmp_path):
+    """AWS's Web Adapter, as it is: an external extension that asks for events in the place of the runtime, which is a
+    web server and knows nothing of Lambda."""
+    out = BUILD / "web-adapter"
+    build(HERE / "extensions" / "web-adapter" / "build.sh", out)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = tmp_path / "server.py"
+    server.write_text(WEB_SERVER)
+    env = {"LAMBDA_EXTENSIONS_DIR": str(out / "extensions"), "AWS_LWA_PORT": str(port)}
+    event = {"version": "2.0", "routeKey": "$default", "rawPath": "/hello", "rawQueryString": "a=b",
+             "headers": {"x-mine": "yes", "content-type": "text/plain"}, "body": "the body", "isBase64Encoded": False,
+             "requestContext": {"accountId": "1", "apiId": "x", "domainName": "d", "domainPrefix": "d", "requestId": "r",
+                                "routeKey": "$default", "stage": "$default", "time": "t", "timeEpoch": 1,
+                                "http": {"method": "POST", "path": "/hello", "protocol": "HTTP/1.1", "sourceIp": "1.2.3.4",
+                                         "userAgent": "u"}}}
+    with Daemon([sys.executable, str(server)], tmp_path, env) as daemon:
+        for _ in range(3):
+            reply = daemon.invoke(json.dumps(event).encode())
+            document = json.loads(reply.body)
+            assert document["statusCode"] == 201, reply.body
+            assert json.loads(document["body"]) == {"path": "/hello?a=b", "body": "the body", "header": "yes"}
+        daemon.stderr.wait_for("extension registered name=lambda-adapter kind=external")
