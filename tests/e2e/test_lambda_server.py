@@ -163,7 +163,8 @@ def test_request_as_the_original_sends_it(gateway, worker, queue):
     found = present(request)
     assert found["content_type"] == "application/json"
     assert found["reply_to"] and found["correlation_id"]
-    assert set(found) <= {"content_type", "reply_to", "correlation_id", "timestamp", "delivery_mode", "headers", "message_id"}
+    assert set(found) <= {"content_type", "reply_to", "correlation_id", "timestamp", "delivery_mode", "headers", "message_id",
+                          "expiration"}
     assert all(isinstance(v, str) for v in found.get("headers", {}).values())
     # The original daemon answers with the request's own properties.
     worker.reply(request, b"plain", content_type="application/json", headers=found.get("headers"))
@@ -193,15 +194,16 @@ def test_replies_that_nobody_waits_for(gateway, worker, queue):
     assert future.result(LIMIT).body == b"second"
 
 
-@pytest.mark.parametrize("kind,status", [("InvalidRequestContentException", 400), ("InvalidParameterValueException", 400),
-                                         ("RequestEntityTooLargeException", 413), ("TooManyRequestsException", 429),
-                                         ("ServiceException", 500)])
-def test_errors_of_the_call(gateway, worker, queue, kind, status):
+@pytest.mark.parametrize("kind", ["InvalidRequestContentException", "RequestEntityTooLargeException", "Nonsense"])
+def test_a_daemon_that_refuses_the_call(gateway, worker, queue, kind):
+    """What this server has checked itself and another daemon does not want is no result of the function."""
     future = gateway().later(b"[1]", name=queue)
     request, _ = worker.take()
     worker.reply(request, b'{"Type":"User","Message":"m"}', type="error", content_type="application/json",
                  headers={"x-amzn-ErrorType": kind})
-    assert is_error(future.result(LIMIT), status, kind) == "m"
+    reply = future.result(LIMIT)
+    assert reply.status >= 400
+    assert reply.headers["x-amzn-ErrorType"] and reply.headers["X-Amz-Function-Error"] is None
 
 
 def test_replies_of_any_shape(gateway, worker, queue):
@@ -323,7 +325,7 @@ def test_broker_is_restarted(serve, gateway, mortal, queue, end):
     assert server.invoke(b"[1]", name=queue).body == b"[1]"
     getattr(mortal, end)()
     wait_ready(server, 503)
-    assert is_error(server.invoke(b"[1]", name=queue), 500, "ServiceException")
+    assert is_error(server.invoke(b"[1]", name=queue), 503, "ServiceException")
     assert server.request("GET", "/_/health").status == 200
     mortal.start()
     d.err.wait("AMQP consuming", 2)
@@ -349,27 +351,27 @@ def test_connections_are_closed(serve, gateway, mortal, queue):
 
 
 def test_callers_that_wait_when_the_broker_dies(serve, gateway, mortal, queue):
-    """Their replies cannot come any more: they are told, at the latest when it is back."""
+    """Their requests have gone with it: they are told when it is back, and do not wait for the timeout of half an hour."""
     gate = Gate()
-    serve(at=mortal, env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "60"})
+    d = serve(at=mortal, env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "600"})
     server = gateway(at=mortal)
     future = server.later({"do": "gate", "fifo": gate.path}, name=queue)
-    waiting = server.pool.submit(gate.open)
-    waiting.result(LIMIT)
-    second = Gate()
-    future2 = server.later({"do": "gate", "fifo": second.path}, name=queue)
-    assert future.result(LIMIT).status == 200
+    d.wait_metric('lambda_runtimes{state="busy"}', 1)
     mortal.kill()
-    is_error(future2.result(LIMIT), 500, "ServiceException")
+    d.err.wait("AMQP connection lost")
     mortal.start()
-    second.open()
+    is_error(future.result(LIMIT), 503, "ServiceException")
+    gate.open()
+    d.err.wait("AMQP consuming", 2)
+    wait_ready(server)
+    assert server.invoke(b"[1]", name=queue).body == b"[1]"
 
 
 def test_no_broker_at_start(gateway, mortal, serve, queue):
     mortal.stop()
     server = gateway(env={"AMQP_URI": mortal.uri(connection_attempts=1000, retry_delay=0.2)}, ready=False)
     assert server.request("GET", "/_/ready").status == 503
-    is_error(server.invoke(b"{}", name=queue), 500, "ServiceException")
+    is_error(server.invoke(b"{}", name=queue), 503, "ServiceException")
     mortal.start()
     wait_ready(server)
     serve([ECHO], at=mortal)
@@ -440,7 +442,8 @@ def test_command_line():
 def test_bad_setting(name, value):
     done = run(binary=SERVER, env={name: value})
     assert done.returncode == 2
-    assert name in done.stderr and value in done.stderr
+    # A URI may hold a password.
+    assert name in done.stderr and (value in done.stderr or name == "AMQP_URI")
 
 
 def test_credentials(gateway, broker, client, queue, worker):
