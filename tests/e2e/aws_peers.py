@@ -27,7 +27,8 @@ class Tool:
     def __init__(self, env):
         base = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"}
         merged = {k: v for k, v in {**base, **env}.items() if v is not None}
-        self.process = subprocess.Popen([TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=merged)
+        self.process = subprocess.Popen([TOOL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=merged,
+                                        bufsize=0)
         self.err = Lines(self.process.stderr)
         self.answers = {}
         self.changed = threading.Condition()
@@ -48,8 +49,10 @@ class Tool:
 
     def start(self, *words):
         self.number += 1
-        self.process.stdin.write(" ".join([str(self.number), *map(str, words)]).encode() + b"\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(" ".join([str(self.number), *map(str, words)]).encode() + b"\n")
+        except BrokenPipeError:
+            pass  # it has ended: wait() says so
         return self.number
 
     def wait(self, number):

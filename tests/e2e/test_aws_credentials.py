@@ -165,8 +165,8 @@ def test_as_botocore(name, home, tool, monkeypatch):
     try:
         ours = t.call("credentials")
     except AssertionError:
-        assert t.process.wait(LIMIT) == 2 and "aws_tool:" in t.log()
-        ours = {"error": t.log()}
+        assert t.process.wait(LIMIT) == 2
+        ours = {"error": t.err.wait("aws_tool:")}
     if isinstance(theirs, tuple):
         assert (ours.get("access_key_id"), ours.get("secret"), ours.get("token")) == theirs, ours
     else:
@@ -194,7 +194,7 @@ def test_a_line_break_in_a_secret(home, tool):
 def test_errors_say_where(home, tool):
     t = tool(home("", "[default]\n\nnonsense\n"))
     assert t.process.wait(LIMIT) == 2
-    assert ".aws/credentials: line 3: expected [SECTION], NAME = VALUE or # COMMENT" in t.log()
+    t.err.wait(".aws/credentials: line 3: expected [SECTION], NAME = VALUE or # COMMENT")
 
 
 # --- roles ---
