@@ -246,6 +246,7 @@ static int build_sources(struct daemon *d, struct err *err)
 	const struct sources_deps deps = {
 		.loop = d->loop,
 		.children = d->children,
+		.guard = d->guard,
 		.cfg = &d->cfg,
 		.dispatch = supervisor_dispatch(d->supervisor),
 		.runtime_api = supervisor_runtime_address(d->supervisor),

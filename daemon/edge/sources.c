@@ -33,6 +33,7 @@ static int build(struct sources *s, struct err *err)
 	const struct aws_deps aws = {
 		.loop = s->deps.loop,
 		.children = s->deps.children,
+		.guard = s->deps.guard,
 		.region = cfg->region,
 	};
 	struct sqs_bridge_deps bridge = {

@@ -15,12 +15,14 @@ struct children;
 struct config;
 struct dispatch;
 struct err;
+struct guard;
 struct loop;
 struct sources;
 
 struct sources_deps {
 	struct loop *loop;
 	struct children *children;
+	struct guard *guard; /* NULL = none */
 	const struct config *cfg;
 	struct dispatch *dispatch;
 	const char *runtime_api; /* HOST:PORT of the first runtime */
