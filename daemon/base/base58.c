@@ -89,11 +89,26 @@ static void fill_roots(uint64_t *roots, size_t n, bool inverse)
 	}
 }
 
+/* Pairs of neighbours: the first or last step of a transform, whose root is 1. */
+static void neighbours(uint64_t *a, size_t n)
+{
+	for (size_t i = 0; i < n; i += 2) {
+		uint64_t x = a[i];
+		uint64_t y = a[i + 1];
+
+		a[i] = mod_add(x, y);
+		a[i + 1] = mod_sub(x, y);
+	}
+}
+
 /* Decimation in frequency: natural order in, bit-reversed order out. Transforms of one size are only multiplied with each
- * other, so the order in between does not matter. */
+ * other, so the order in between does not matter. The upper half of the input counts as zero, whatever is there. */
 static void forward(uint64_t *a, size_t n, const uint64_t *roots)
 {
-	for (size_t half = n / 2; half > 0; half /= 2) {
+	for (size_t i = 0, half = n / 2; i < half; i++) {
+		a[half + i] = mod_mul(a[i], roots[half + i]);
+	}
+	for (size_t half = n / 4; half > 1; half /= 2) {
 		for (size_t start = 0; start < n; start += 2 * half) {
 			uint64_t *lo = a + start;
 			uint64_t *hi = lo + half;
@@ -107,12 +122,14 @@ static void forward(uint64_t *a, size_t n, const uint64_t *roots)
 			}
 		}
 	}
+	neighbours(a, n);
 }
 
 /* Decimation in time: bit-reversed order in, natural order out, times n. */
 static void backward(uint64_t *a, size_t n, const uint64_t *inverse_roots)
 {
-	for (size_t half = 1; half < n; half *= 2) {
+	neighbours(a, n);
+	for (size_t half = 2; half < n; half *= 2) {
 		for (size_t start = 0; start < n; start += 2 * half) {
 			uint64_t *lo = a + start;
 			uint64_t *hi = lo + half;
@@ -173,7 +190,6 @@ static void carry_out(const struct level *l, const uint64_t *low, uint64_t *out)
 static void combine(const struct level *l, uint64_t *pair)
 {
 	memcpy(l->scratch, pair + l->width, l->width * sizeof(*pair));
-	memset(l->scratch + l->width, 0, l->width * sizeof(*pair));
 	forward(l->scratch, l->n, l->roots);
 	for (size_t i = 0; i < l->n; i++) {
 		l->scratch[i] = mod_mul(l->scratch[i], l->scale[i]);
@@ -213,7 +229,6 @@ static void join(uint64_t *limbs, size_t leaves, size_t room, const uint64_t sca
 		l.width = width;
 		l.n = 2 * width;
 		l.n_inverse = mod_pow(l.n, prime - 2);
-		memset(l.scale + width, 0, width * sizeof(*l.scale));
 		forward(l.scale, l.n, l.roots);
 		for (size_t i = 0; i + 1 < leaves; i += 2) {
 			combine(&l, limbs + i * width);
