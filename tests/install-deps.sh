@@ -8,9 +8,13 @@ cd "$(dirname "$0")/.."
 
 level=${1:?build, static-amd64, static-arm64, test, conformance or lint}
 packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
+level=${1:?build, test, conformance or lint}
+packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev"
+test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
+
+# Beside the compiler, for the libraries of the static executables; and for the images that they are tested in.
 static_packages="make pkg-config cmake ninja-build perl patch xz-utils bzip2"
 image_packages="mmdebstrap busybox-static musl musl-tools openssl"
-test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
 
 # The machine's own architecture has the plain compiler.
 compiler_for() {
@@ -56,7 +60,7 @@ stop_installed_broker() {
 
 case $level in
 build) ;;
-deb) packages="$packages debhelper dpkg-dev libcurl4-openssl-dev lintian zlib1g-dev" ;;
+deb) packages="$packages debhelper dpkg-dev lintian" ;;
 static-amd64 | static-arm64) packages="$static_packages $(compiler_for "${level#static-}")" ;;
 static-test)
 	packages="$static_packages $(compiler_for amd64) $(compiler_for arm64) $test_packages $image_packages qemu-user dnsmasq-base iproute2"

@@ -13,6 +13,9 @@ rm -rf "$out"
 mkdir -p "$tree"
 tar -c --exclude=./build --exclude=./bin --exclude=./.git --exclude=node_modules . | tar -x -C "$tree"
 cp -r docker/packages/debian "$tree/debian"
+# The list of what a build needs stands in one place.
+needed=$(sed -n 's/^packages="\(.*\)"$/\1/p' tests/install-deps.sh | tr ' ' '\n' | grep -vxE 'gcc|make|libc6-dev' | paste -sd, | sed 's/,/, /g')
+sed "s/@LIBRARIES@/$needed/" docker/packages/debian/control >"$tree/debian/control"
 cat >"$tree/debian/changelog" <<-END
 	lambda-runtime-api-daemon ($version) bookworm; urgency=medium
 
