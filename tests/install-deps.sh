@@ -6,10 +6,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-level=${1:?build, static-amd64, static-arm64, test, conformance or lint}
-packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
 level=${1:?build, test, conformance or lint}
-packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev"
+packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
 test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
 
 # Beside the compiler, for the libraries of the static executables; and for the images that they are tested in.
