@@ -15,5 +15,5 @@ CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RE
 	cargo install lambda_web_adapter --version "$version" --locked --root "$out" --target-dir "$out/target"
 mkdir "$out/extensions"
 mv "$out/bin/lambda-adapter" "$out/extensions/lambda-adapter"
-rm -rf "$out/target" "$out/bin"
+rm -rf "${out:?}/target" "${out:?}/bin"
 end_build "$out"
