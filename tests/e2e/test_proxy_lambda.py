@@ -243,7 +243,7 @@ def test_original_emulator(cloud, queues, size):
 
 
 @pytest.mark.parametrize("text,answer", [("2S47zUUgcZ6bHjJ5FsdwV56Nw9dsc9c1bRg4YoPd", '{"k":"v"}'), (pack("[1, 2]"), "[1, 2]"),
-                                         ("[1]", "[1]"), ("null", "null"), (" 3", " 3")])
+                                         ("[1]", "[1]"), ("null", "null"), (" 3", " 3")], ids=range(5))
 def test_texts_of_responses(cloud, queues, text, answer):
     emulator = original_emulator(queues, lambda request: text)
     assert cloud().invoke({}).body.decode() == answer
