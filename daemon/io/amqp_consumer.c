@@ -13,6 +13,7 @@
 struct amqp_consumer {
 	struct amqp_worker w;
 	struct amqp_consumer_opts opts;
+	char *queue; /* opts.queue */
 	/* the thread's own */
 	bool cancelled; /* by us */
 	bool tell_cancelled;
@@ -203,12 +204,15 @@ struct amqp_consumer *amqp_consumer_new(const struct amqp_consumer_opts *opts)
 	struct amqp_consumer *c = xcalloc(1, sizeof(*c));
 
 	c->opts = *opts;
+	c->queue = xstrdup(opts->queue);
+	c->opts.queue = c->queue;
 	c->w.ops = &ops;
 	c->w.uri = opts->uri;
 	c->w.name = opts->name;
 	c->w.outbox = opts->inbox;
 	c->w.conn.max_body = opts->max_body;
 	if (amqp_worker_start(&c->w) != 0) {
+		free(c->queue);
 		free(c);
 		return NULL;
 	}

@@ -248,6 +248,18 @@ int amqp_uri_parse(const char *text, struct amqp_uri *out, struct err *err)
 	return 0;
 }
 
+void amqp_uri_copy(struct amqp_uri *out, const struct amqp_uri *uri)
+{
+	*out = *uri;
+	out->user = xstrdup(uri->user);
+	out->password = xstrdup(uri->password);
+	out->host = xstrdup(uri->host);
+	out->vhost = xstrdup(uri->vhost);
+	out->cacertfile = xstrdup(uri->cacertfile);
+	out->certfile = xstrdup(uri->certfile);
+	out->keyfile = xstrdup(uri->keyfile);
+}
+
 void amqp_uri_fini(struct amqp_uri *uri)
 {
 	free(uri->user);

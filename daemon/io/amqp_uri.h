@@ -35,6 +35,7 @@ struct amqp_uri {
 /* 0, or -1 with what is wrong in err, never with a part of the URI that could be the password. out can be finished in
  * either case. */
 int amqp_uri_parse(const char *text, struct amqp_uri *out, struct err *err) MUST_CHECK;
+void amqp_uri_copy(struct amqp_uri *out, const struct amqp_uri *uri);
 void amqp_uri_fini(struct amqp_uri *uri);
 
 #endif

@@ -235,10 +235,13 @@ int amqp_worker_start(struct amqp_worker *w)
 	if (w->inbox == NULL) {
 		return errno;
 	}
+	amqp_uri_copy(&w->own_uri, w->uri);
+	w->uri = &w->own_uri;
 	w->next_try_us = clock_mono_us();
 	w->seed = (unsigned)w->next_try_us ^ (unsigned)(uintptr_t)w;
 	r = pthread_create(&w->thread, NULL, run, w);
 	if (r != 0) {
+		amqp_uri_fini(&w->own_uri);
 		mailbox_free(w->inbox);
 	}
 	return r;
@@ -258,4 +261,5 @@ void amqp_worker_fini(struct amqp_worker *w)
 {
 	amqp_mail_free_all(w->inbox);
 	mailbox_free(w->inbox);
+	amqp_uri_fini(&w->own_uri);
 }

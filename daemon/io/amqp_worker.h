@@ -31,7 +31,8 @@ struct amqp_worker_ops {
 
 struct amqp_worker {
 	const struct amqp_worker_ops *ops;
-	const struct amqp_uri *uri;
+	const struct amqp_uri *uri; /* own_uri, once started: a thread that is left behind outlives whoever gave it */
+	struct amqp_uri own_uri;
 	const char *name;
 	bool publisher;
 	struct mailbox *inbox;	/* ours */

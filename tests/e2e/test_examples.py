@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The AMQP clients of examples/ with a real RabbitMQ and the daemon, and whether the files that are only deployed agree with
 the README and with each other. The functions of examples/ are tested in tests/conformance."""
+import fcntl
 import json
 import os
 import re
@@ -28,14 +29,17 @@ def node_client():
     built = ROOT / "build" / "examples" / "amqp"
     built.mkdir(parents=True, exist_ok=True)
     lock = (AMQP / "package-lock.json").read_text()
-    stamp = built / ".lock"
-    if not stamp.exists() or stamp.read_text() != lock:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(AMQP / name, built)
-        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=built, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        stamp.write_text(lock)
-    shutil.copy(AMQP / "invoke.mjs", built)
+    stamp = built / ".stamp"
+    with open(built / ".lock", "w", encoding="ascii") as alone:
+        # The other processes of a parallel run want the same.
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != lock:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(AMQP / name, built)
+            done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=built, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            stamp.write_text(lock)
+        shutil.copy(AMQP / "invoke.mjs", built)
     return ["node", str(built / "invoke.mjs")]
 
 
