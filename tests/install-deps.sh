@@ -64,7 +64,7 @@ static-test)
 	packages="$static_packages $(compiler_for amd64) $(compiler_for arm64) $test_packages $image_packages qemu-user dnsmasq-base iproute2"
 	;;
 containers-test)
-	packages="$static_packages gcc libc6-dev $test_packages $image_packages docker.io iptables iproute2 systemd"
+	packages="$static_packages gcc libc6-dev $test_packages $image_packages docker.io docker-compose iptables iproute2 systemd"
 	packages="$packages $(wanted_tools) $(listed_packages)"
 	;;
 test) packages="$packages $test_packages $(wanted_tools) $(listed_packages)" ;;

@@ -71,12 +71,16 @@ def node(root):
     debian("bookworm", "libcurl4", "libstdc++6", *(["nodejs"] if "libnode" in linked else []))(root)
 
 
+def curl(root):
+    debian_with("bookworm", root, "ca-certificates", "curl")
+
+
 def rabbitmq(root):
     debian_with("bookworm", root, "rabbitmq-server")
 
 
 MAKERS = {"empty": empty, "busybox": busybox, "musl": musl, "bookworm": debian("bookworm"), "trixie": debian("trixie"),
-          "node": node, "rabbitmq": rabbitmq}
+          "node": node, "curl": curl, "rabbitmq": rabbitmq}
 
 
 def image(name):
