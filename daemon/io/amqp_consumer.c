@@ -254,6 +254,7 @@ bool amqp_consumer_free(struct amqp_consumer *c)
 	}
 	amqp_worker_fini(&c->w);
 	amqp_bytes_free(c->consumer_tag);
+	free(c->queue);
 	free(c);
 	return true;
 }

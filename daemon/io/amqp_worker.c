@@ -237,11 +237,14 @@ int amqp_worker_start(struct amqp_worker *w)
 	}
 	amqp_uri_copy(&w->own_uri, w->uri);
 	w->uri = &w->own_uri;
+	w->own_name = xstrdup(w->name);
+	w->name = w->own_name;
 	w->next_try_us = clock_mono_us();
 	w->seed = (unsigned)w->next_try_us ^ (unsigned)(uintptr_t)w;
 	r = pthread_create(&w->thread, NULL, run, w);
 	if (r != 0) {
 		amqp_uri_fini(&w->own_uri);
+		free(w->own_name);
 		mailbox_free(w->inbox);
 	}
 	return r;
@@ -262,4 +265,5 @@ void amqp_worker_fini(struct amqp_worker *w)
 	amqp_mail_free_all(w->inbox);
 	mailbox_free(w->inbox);
 	amqp_uri_fini(&w->own_uri);
+	free(w->own_name);
 }

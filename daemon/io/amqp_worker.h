@@ -31,9 +31,11 @@ struct amqp_worker_ops {
 
 struct amqp_worker {
 	const struct amqp_worker_ops *ops;
-	const struct amqp_uri *uri; /* own_uri, once started: a thread that is left behind outlives whoever gave it */
-	struct amqp_uri own_uri;
+	/* Copied once started: a thread that is left behind outlives whoever gave them. */
+	const struct amqp_uri *uri;
 	const char *name;
+	struct amqp_uri own_uri;
+	char *own_name;
 	bool publisher;
 	struct mailbox *inbox;	/* ours */
 	struct mailbox *outbox; /* the loop's */

@@ -150,7 +150,8 @@ def test_failures_end_the_invocation(extended, rules, kind, text):
 
 
 def test_the_first_error_report_is_accepted(extended):
-    d = extended(one=("", "registered:init_error=Extension.X", "registered:init_error=Extension.Y", "registered:hang"))
+    # With SHUTDOWN it has the time for a second one.
+    d = extended(one=("SHUTDOWN", "registered:init_error=Extension.X", "registered:init_error=Extension.Y", "registered:hang"))
     d.invoke(b"1")
     assert d.out.wait("[one] init_error", 2) == ['[one] init_error 202 {"status":"OK"}'] * 2
 
