@@ -430,6 +430,8 @@ struct amqp_bridge *amqp_bridge_new(const struct amqp_bridge_deps *deps, struct 
 
 void amqp_bridge_free(struct amqp_bridge *b)
 {
+	bool ended;
+
 	if (b == NULL) {
 		return;
 	}
@@ -448,10 +450,14 @@ void amqp_bridge_free(struct amqp_bridge *b)
 			amqp_consumer_stop(b->consumer);
 		}
 	}
+	ended = amqp_publisher_join(b->publisher);
+	ended = amqp_consumer_join(b->consumer) && ended;
 	/* What a thread that was left behind borrows has to stay. */
-	if (!amqp_publisher_free(b->publisher) || !amqp_consumer_free(b->consumer)) {
+	if (!ended) {
 		return;
 	}
+	amqp_publisher_free(b->publisher);
+	amqp_consumer_free(b->consumer);
 	crash_count_free(b->crashes);
 	if (b->inbox != NULL) {
 		amqp_mail_free_all(b->inbox);

@@ -469,6 +469,8 @@ struct queue_invoker *queue_invoker_new(const struct queue_invoker_deps *deps, s
 
 void queue_invoker_free(struct queue_invoker *q)
 {
+	bool ended;
+
 	if (q == NULL) {
 		return;
 	}
@@ -481,10 +483,14 @@ void queue_invoker_free(struct queue_invoker *q)
 	if (q->consumer != NULL) {
 		amqp_consumer_stop(q->consumer);
 	}
+	ended = amqp_publisher_join(q->publisher);
+	ended = amqp_consumer_join(q->consumer) && ended;
 	/* What a thread that was left behind borrows has to stay. */
-	if (!amqp_publisher_free(q->publisher) || !amqp_consumer_free(q->consumer)) {
+	if (!ended) {
 		return;
 	}
+	amqp_publisher_free(q->publisher);
+	amqp_consumer_free(q->consumer);
 	if (q->inbox != NULL) {
 		amqp_mail_free_all(q->inbox);
 		mailbox_free(q->inbox);

@@ -126,9 +126,10 @@ void amqp_consumer_cancel(struct amqp_consumer *c); /* AMQP_CANCELLED follows, a
 /* Everything asked for before is done first, if there is a connection. AMQP_ENDED follows unless it has ended already. */
 void amqp_consumer_stop(struct amqp_consumer *c);
 struct mailbox *amqp_consumer_inbox(struct amqp_consumer *c); /* for the publisher */
-/* false: its thread has not ended (it may be stuck in a connect) and is left behind with all that it borrows: only right
- * before the process ends. */
-bool amqp_consumer_free(struct amqp_consumer *c);
+/* Once, after stop. false: its thread has not ended (it may be stuck in a connect) and is left behind with all that it
+ * borrows, which may be the other one's: neither is freed then, and the process is about to end. */
+bool amqp_consumer_join(struct amqp_consumer *c) MUST_CHECK;
+void amqp_consumer_free(struct amqp_consumer *c); /* joined */
 
 struct amqp_publisher_opts {
 	const struct amqp_uri *uri;
@@ -145,6 +146,7 @@ void amqp_publish_then_ack(struct amqp_publisher *p, struct amqp_mail *m, struct
 			   struct amqp_tag tag);
 /* Ends when everything given to it is confirmed. AMQP_ENDED follows. */
 void amqp_publisher_stop(struct amqp_publisher *p);
-bool amqp_publisher_free(struct amqp_publisher *p); /* see amqp_consumer_free */
+bool amqp_publisher_join(struct amqp_publisher *p) MUST_CHECK; /* as amqp_consumer_join */
+void amqp_publisher_free(struct amqp_publisher *p);	       /* joined */
 
 #endif

@@ -244,17 +244,18 @@ struct mailbox *amqp_consumer_inbox(struct amqp_consumer *c)
 	return c->w.inbox;
 }
 
-bool amqp_consumer_free(struct amqp_consumer *c)
+bool amqp_consumer_join(struct amqp_consumer *c)
+{
+	return c == NULL || amqp_worker_join(&c->w);
+}
+
+void amqp_consumer_free(struct amqp_consumer *c)
 {
 	if (c == NULL) {
-		return true;
-	}
-	if (!amqp_worker_join(&c->w)) {
-		return false;
+		return;
 	}
 	amqp_worker_fini(&c->w);
 	amqp_bytes_free(c->consumer_tag);
 	free(c->queue);
 	free(c);
-	return true;
 }

@@ -281,17 +281,18 @@ static void free_list(struct list *head)
 	}
 }
 
-bool amqp_publisher_free(struct amqp_publisher *p)
+bool amqp_publisher_join(struct amqp_publisher *p)
+{
+	return p == NULL || amqp_worker_join(&p->w);
+}
+
+void amqp_publisher_free(struct amqp_publisher *p)
 {
 	if (p == NULL) {
-		return true;
-	}
-	if (!amqp_worker_join(&p->w)) {
-		return false;
+		return;
 	}
 	free_list(&p->waiting);
 	free_list(&p->unconfirmed);
 	amqp_worker_fini(&p->w);
 	free(p);
-	return true;
 }

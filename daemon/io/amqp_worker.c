@@ -19,7 +19,7 @@ static const int64_t eager_wait_us = 100 * 1000;
 static const int64_t complain_every_us = 10 * 1000000;
 static const int64_t short_life_us = 1000000;
 /* A thread that has said that it ended has this long to return. */
-static const int64_t join_wait_ms = 500;
+static const int64_t join_wait_ms = 1000;
 
 void amqp_worker_tell(struct amqp_worker *w, enum amqp_kind kind, const char *text)
 {
