@@ -18,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MODE = os.environ.get("MODE", "release")
+# Most of a test's time is waiting: several at once, more than there are processors.
+JOBS = os.environ.get("TEST_JOBS", str(2 * (os.cpu_count() or 2)))
 BUILD = ROOT / "build" / MODE
 STATIC = {"static": ["amd64", "arm64"], "containers": [{"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)]}
 VENV = ROOT / "build" / "venv" / "bin"
@@ -91,11 +93,9 @@ def fuzz_corpus(totals):
         totals.add(f"fuzz corpus {source.stem}", int(ok), int(not ok))
 
 
-def pytest(totals, name, arguments):
+def pytest(totals, name, arguments, jobs="0"):
     report = BUILD / f"{name}.xml"
     report.unlink(missing_ok=True)
-    # Most of a test's time is waiting: several at once, more than there are processors.
-    jobs = os.environ.get("TEST_JOBS", str(2 * (os.cpu_count() or 2)))
     subprocess.run([str(VENV / "python"), "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "-n", jobs,
                     "--dist", "worksteal", f"--junitxml={report}", *arguments], cwd=ROOT, env=environment())
     if not report.exists():
@@ -132,17 +132,17 @@ def step(totals, name):
         fuzz_corpus(totals)
     elif name == "e2e":
         if make("test-tools"):
-            pytest(totals, name, ["tests/e2e"])
+            pytest(totals, name, ["tests/e2e"], JOBS)
         else:
             totals.add("e2e (build)", 0, 1)
     elif name == "amqp":
         # Part of e2e; on its own for the thread sanitizer, because only AMQP has threads.
         pytest(totals, name, sorted(str(p) for p in (ROOT / "tests" / "e2e").glob("test_*.py")
-                                    if p.stem.startswith(("test_amqp", "test_lambda_server"))))
+                                    if p.stem.startswith(("test_amqp", "test_lambda_server"))), JOBS)
     elif name == "conformance-core":
-        pytest(totals, name, ["tests/conformance", "-m", "core"])
+        pytest(totals, name, ["tests/conformance", "-m", "core"], JOBS)
     elif name == "conformance-rest":
-        pytest(totals, name, ["tests/conformance", "-m", "not core"])
+        pytest(totals, name, ["tests/conformance", "-m", "not core"], JOBS)
     elif name in STATIC:
         static(totals, name)
     else:
