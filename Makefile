@@ -150,11 +150,19 @@ $(B)/fuzz/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(B)/liblambda.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
 
-build/fuzz/%: tests/fuzz/%.c $(LIB_SRC) $(wildcard daemon/*/*.h)
-	$(call say,FUZZ)
+FUZZ_FLAGS = -std=c11 $(ALL_CPPFLAGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -std=c11 $(ALL_CPPFLAGS) -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ \
-		$< $(LIB_SRC) $(LIB_LIBS) -lpthread
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+build/fuzz/liblambda.a: $(LIB_SRC:%.c=build/fuzz/obj/%.o)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/liblambda.a
+	$(call say,FUZZ)
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LIB_LIBS) -lpthread
 
 # The manual page gets its variables from the program itself.
 $(MANUALS:%=$(B)/%.1): $(B)/%.1: daemon/%.1.in $(B)/%
@@ -164,7 +172,7 @@ $(MANUALS:%=$(B)/%.1): $(B)/%.1: daemon/%.1.in $(B)/%
 	$(Q)sed -e '/@OPTIONS@/{r $@.options' -e 'd;}' $< >$@
 	@rm -f $@.options
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) build/fuzz/obj -name '*.d' 2>/dev/null)
 
 # --- running and testing ---
 
