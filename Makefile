@@ -58,9 +58,9 @@ ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDENING) $(CFLAGS) $(MODE_FLAGS)
 ALL_LDFLAGS = $(HARDENING_LD) $(MODE_FLAGS) $(LDFLAGS)
 # Only when something is compiled: the libraries may not be installed yet when make deps runs.
 LIB_CFLAGS = $(eval LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
-LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)))$(LIB_LIBS)
+LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -lwslay)$(LIB_LIBS)
 
-LIB_SRC := $(wildcard daemon/base/*.c daemon/core/*.c daemon/loop/*.c daemon/io/*.c daemon/edge/*.c)
+LIB_SRC := $(wildcard daemon/base/*.c daemon/core/*.c daemon/loop/*.c daemon/io/*.c daemon/debug/*.c daemon/edge/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
 PROGRAMS := lambda-runtime-api-daemon echo-runtime $(notdir $(basename $(wildcard daemon/programs/*.c)))
 TOOLS := $(notdir $(basename $(wildcard tests/tools/*.c)))
@@ -106,6 +106,8 @@ $(O)/%.o: %.c $(O)/.flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
 $(O)/daemon/main.o $(PROGRAMS:%=$(O)/daemon/programs/%.o): EXTRA = -DVERSION='"$(VERSION)"'
+
+$(O)/daemon/debug/page.o: daemon/debug/page.html
 
 $(B)/liblambda.a: $(LIB_OBJ)
 	$(call say,AR)

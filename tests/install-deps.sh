@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 level=${1:?build, test, conformance or lint}
-packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
+packages="gcc make pkg-config libc6-dev libmicrohttpd-dev libjansson-dev librabbitmq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev libwslay-dev"
 test_packages="libcmocka-dev python3 python3-venv python3-pip curl ca-certificates rabbitmq-server openssl"
 
 # Beside the compiler, for the libraries of the static executables; and for the images that they are tested in.
@@ -29,6 +29,8 @@ wanted_tools() {
 	command -v go >/dev/null || echo golang-go
 	command -v g++ >/dev/null || echo g++
 	command -v cmake >/dev/null || echo cmake
+	command -v dlv >/dev/null || echo delve
+	command -v chromium >/dev/null || echo chromium
 }
 
 extra_conformance_tools() {
@@ -84,7 +86,8 @@ for p in $packages; do
 done
 
 if ! command -v apt-get >/dev/null; then
-	if [ "$level" = build ] && pkg-config --exists libmicrohttpd jansson librabbitmq libcurl zlib 2>/dev/null; then
+	if [ "$level" = build ] && pkg-config --exists libmicrohttpd jansson librabbitmq libcurl zlib 2>/dev/null &&
+		echo '#include <wslay/wslay.h>' | cc -E - >/dev/null 2>&1; then
 		exit 0
 	fi
 	echo "install-deps: this is neither Debian nor Ubuntu; please install what these Debian packages hold:" >&2

@@ -30,9 +30,11 @@ layer 'base/*.[ch]' 'base'
 layer 'core/*.[ch]' 'base|core'
 layer 'loop/*.[ch]' 'base|loop'
 layer 'io/*.[ch]' 'base|loop|io'
-layer 'edge/*.[ch]' 'base|core|loop|io|edge'
+layer 'debug/*.[ch]' 'base|loop|io|debug'
+layer 'edge/*.[ch]' 'base|core|loop|io|debug|edge'
 only_in '#include <microhttpd' io/httpd_mhd_priv.h
 only_in '#include <jansson' io/json.c
+only_in '#include <wslay' io/ws.c
 only_in '#include <curl/' io/httpc.c
 only_in '#include <zlib' io/gzip.c
 only_in '#include <amqp' 'io/amqp_conn\.[ch]'

@@ -4,6 +4,7 @@
  * socket stays registered for reading, a parked request that its peer leaves alone causes no event, and replies are
  * written at once. There is no Date header: no runtime looks at it.
  */
+#include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -87,17 +88,13 @@ static void conn_free(void *ctx)
 	free(c);
 }
 
-void conn_close(struct conn *c)
+/* Off every list; what becomes of its socket is the caller's affair. */
+static void retire(struct conn *c)
 {
 	struct httpd *h = &c->server->base;
-	bool serving = c->state == SERVING;
 
-	if (c->state == CLOSED) {
-		return;
-	}
 	c->state = CLOSED;
 	loop_fd_del(h->loop, &c->source);
-	close(c->fd);
 	for (struct walk *w = c->server->walks; w != NULL; w = w->outer) {
 		w->next = w->next == &c->link ? c->link.next : w->next;
 	}
@@ -106,6 +103,17 @@ void conn_close(struct conn *c)
 	list_unlink(&c->age_link);
 	loop_defer(h->loop, &c->grave, conn_free, c);
 	httpd_conn_closed(h);
+}
+
+void conn_close(struct conn *c)
+{
+	bool serving = c->state == SERVING;
+
+	if (c->state == CLOSED) {
+		return;
+	}
+	retire(c);
+	close(c->fd);
 	if (serving && c->req.on_gone != NULL) {
 		c->req.on_gone(c->req.owner);
 	}
@@ -300,6 +308,18 @@ static bool on_alive(const struct httpd_req *req)
 	return poll(&p, 1, 0) <= 0;
 }
 
+static int on_detach(struct httpd_req *req, struct buf *ahead)
+{
+	struct conn *c = conn_of(req);
+
+	assert(c->state == SERVING);
+	if (c->ahead.len > c->ahead_at) {
+		buf_append(ahead, c->ahead.data + c->ahead_at, c->ahead.len - c->ahead_at);
+	}
+	retire(c);
+	return c->fd;
+}
+
 static const struct httpd_backend backend = {
 	.adopt = on_adopt,
 	.kick = on_kick,
@@ -311,6 +331,7 @@ static const struct httpd_backend backend = {
 	.trailer = on_trailer,
 	.alive = on_alive,
 	.reply = conn_reply,
+	.detach = on_detach,
 };
 
 struct httpd *httpd_http1_new(struct loop *loop, const struct httpd_opts *opts)

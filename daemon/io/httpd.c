@@ -4,10 +4,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,13 +13,12 @@
 #include <unistd.h>
 
 #include "base/blob.h"
-#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "io/httpd_backend.h"
+#include "io/listen.h"
 
-static const int backlog = 4096;
 /* Connections taken in one go, so that a flood of them does not starve those that are open. */
 static const unsigned accept_batch = 256;
 static const int64_t retry_us = 100 * 1000;
@@ -84,6 +81,12 @@ static bool accept_one(struct httpd_listener *l)
 	if (fd >= 0) {
 		h->starved = false;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		if (l->filter != NULL) {
+			fd = l->filter(l->filter_ctx, fd);
+		}
+		if (fd < 0) {
+			return true;
+		}
 		h->conns++;
 		h->backend->adopt(h, l, fd, (struct sockaddr *)&peer, len);
 		return true;
@@ -113,77 +116,20 @@ static void on_connection(void *ctx, uint32_t events)
 	accept_all(ctx);
 }
 
-static int resolve(const char *host, uint16_t port, struct addrinfo **out)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST };
-	char service[8];
-	int r;
-
-	snprintf(service, sizeof(service), "%u", port);
-	r = getaddrinfo(host, service, &hints, out);
-	if (r == EAI_NONAME) {
-		hints.ai_flags = AI_PASSIVE;
-		r = getaddrinfo(host, service, &hints, out);
-	}
-	return r;
-}
-
-/* A listening socket; -errno if not. */
-static int open_socket(const struct addrinfo *ai)
-{
-	auto_close int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int one = 1;
-
-	if (fd < 0) {
-		return -errno;
-	}
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) != 0 || listen(fd, backlog) != 0) {
-		return -errno;
-	}
-	return steal_fd(&fd);
-}
-
-static uint16_t bound_port(int fd)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0) {
-		return 0;
-	}
-	if (ss.ss_family == AF_INET6) {
-		return ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
-	}
-	return ntohs(((struct sockaddr_in *)&ss)->sin_port);
-}
-
 struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag, struct err *err)
 {
-	struct addrinfo *ai = NULL;
 	struct httpd_listener *l;
-	int r = resolve(host, port, &ai);
-	int fd = -EADDRNOTAVAIL;
+	int fd = listen_on(host, port, err);
+	int r;
 
-	if (r != 0) {
-		err_set(err, 1, "listen on %s:%u: %s", host, port, gai_strerror(r));
-		return NULL;
-	}
-	/* A name may have an IPv6 address first where there is no IPv6. */
-	for (const struct addrinfo *a = ai; a != NULL && (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT);
-	     a = a->ai_next) {
-		fd = open_socket(a);
-	}
-	freeaddrinfo(ai);
 	if (fd < 0) {
-		err_set(err, 1, "listen on %s:%u: %s", host, port, strerror(-fd));
 		return NULL;
 	}
 	l = xcalloc(1, sizeof(*l));
 	l->server = h;
 	l->fd = fd;
 	l->tag = tag;
-	l->port = bound_port(fd);
+	l->port = listen_port(fd);
 	loop_fd_init(&l->source, on_connection, l);
 	list_push_back(&h->listeners, &l->link);
 	r = loop_fd_add(h->loop, &l->source, fd, h->paused ? 0 : EPOLLIN);
@@ -195,6 +141,12 @@ struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t 
 		return NULL;
 	}
 	return l;
+}
+
+void httpd_listener_filter(struct httpd_listener *l, int (*fn)(void *ctx, int fd), void *ctx)
+{
+	l->filter = fn;
+	l->filter_ctx = ctx;
 }
 
 uint16_t httpd_listener_port(const struct httpd_listener *l)
@@ -332,6 +284,13 @@ int httpd_reply(struct httpd_req *req, int status, const struct httpd_header *he
 	return req->server->backend->reply(req, status, headers, count, body);
 }
 
+int httpd_req_detach(struct httpd_req *req, struct buf *ahead)
+{
+	const struct httpd_backend *backend = req->server->backend;
+
+	return backend->detach != NULL ? backend->detach(req, ahead) : -1;
+}
+
 const char *httpd_reason(int status)
 {
 	static const struct {
@@ -347,6 +306,9 @@ const char *httpd_reason(int status)
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 410, "Gone" },
+		{ 401, "Unauthorized" },
+		{ 426, "Upgrade Required" },
+		{ 414, "URI Too Long" },
 		{ 413, "Content Too Large" },
 		{ 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },

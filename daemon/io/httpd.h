@@ -23,6 +23,7 @@
 #include "base/attr.h"
 
 struct blob;
+struct buf;
 struct err;
 struct loop;
 struct httpd;
@@ -54,6 +55,8 @@ void httpd_free(struct httpd *h);
  * Fails with the reason in err (address in use, ...). The listener is the server's; see httpd_listener_close. */
 struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag,
 				    struct err *err) MUST_CHECK;
+/* Puts fn between a connection and the server: it gets the socket and returns another one, or -1 (then it has closed it). */
+void httpd_listener_filter(struct httpd_listener *l, int (*fn)(void *ctx, int fd), void *ctx);
 uint16_t httpd_listener_port(const struct httpd_listener *l);
 /* Closes all connections accepted here, parked requests get on_gone; goes on listening. */
 void httpd_listener_kick(struct httpd_listener *l);
@@ -85,6 +88,10 @@ struct blob *httpd_req_take_body(struct httpd_req *req) MUST_CHECK;
 void httpd_req_own(struct httpd_req *req, void *owner, void (*on_gone)(void *owner));
 /* Looks at the socket now: false if the peer has hung up already although on_gone has not come yet. */
 bool httpd_req_alive(const struct httpd_req *req);
+
+/* Takes the connection away from the server, to speak another protocol on it: the fd is the caller's, *ahead gets what was
+ * read already beyond the request. req is gone, on_gone is not called. -1: this server cannot (libmicrohttpd). */
+int httpd_req_detach(struct httpd_req *req, struct buf *ahead) MUST_CHECK;
 
 struct httpd_header {
 	const char *name;

@@ -27,6 +27,7 @@ struct httpd_backend {
 	bool (*alive)(const struct httpd_req *req);
 	int (*reply)(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
 		     struct blob *body);
+	int (*detach)(struct httpd_req *req, struct buf *ahead); /* NULL: cannot */
 };
 
 struct httpd {
@@ -48,6 +49,8 @@ struct httpd_listener {
 	int fd;
 	uint16_t port;
 	void *tag;
+	int (*filter)(void *ctx, int fd); /* NULL = none */
+	void *filter_ctx;
 };
 
 struct httpd_req {
