@@ -107,7 +107,7 @@ $(O)/%.o: %.c $(O)/.flags
 
 $(O)/daemon/main.o $(PROGRAMS:%=$(O)/daemon/programs/%.o): EXTRA = -DVERSION='"$(VERSION)"'
 
-$(O)/daemon/debug/page.o: daemon/debug/page.html
+$(O)/daemon/debug/page.o build/fuzz/obj/daemon/debug/page.o: daemon/debug/page.html
 
 $(B)/liblambda.a: $(LIB_OBJ)
 	$(call say,AR)

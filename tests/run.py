@@ -39,6 +39,7 @@ class Totals:
 def environment():
     env = dict(os.environ)
     env["DAEMON"] = str(BUILD / "lambda-runtime-api-daemon")
+    env["DEBUG_BROKER"] = str(BUILD / "debug-broker")
     env["ECHO_RUNTIME"] = str(BUILD / "echo-runtime")
     env["BENCH_LOAD"] = str(ROOT / "build" / "release" / "bench" / "load")
     env["BUILD_DIR"] = str(BUILD)
