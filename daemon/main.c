@@ -15,6 +15,8 @@
 #include "edge/amqp_bridge.h"
 #include "edge/amqp_settings.h"
 #include "edge/config.h"
+#include "edge/debug_settings.h"
+#include "edge/debugger.h"
 #include "edge/extension_host.h"
 #include "edge/extensions_api.h"
 #include "edge/invoke_api.h"
@@ -60,6 +62,8 @@ struct daemon {
 	struct local_invoker invoker;
 	struct invoke_api *invoke_api;
 	struct amqp_settings amqp;
+	struct debug_settings debug;
+	struct debugger *debugger;  /* NULL: DEBUGGER_ACTIVE is not set */
 	struct amqp_bridge *bridge; /* NULL = AMQP is off */
 	struct sources *sources;    /* NULL = none but the Invoke API */
 	struct loop_hook end_hook;
@@ -162,6 +166,7 @@ static void begin_drain(struct daemon *d, int signo)
 	startup_tell_stopping(&d->cfg);
 	loop_hook_add(d->loop, &d->end_hook, stop_when_flushed, d);
 	invoke_api_quiesce(d->invoke_api);
+	debugger_drain(d->debugger);
 	sources_drain(d->sources);
 	if (d->bridge == NULL) {
 		drain(d);
@@ -241,6 +246,16 @@ static int build_bridge(struct daemon *d, struct err *err)
 	return d->bridge != NULL ? 0 : -1;
 }
 
+static int build_debugger(struct daemon *d, struct err *err)
+{
+	if (!d->debug.active) {
+		return 0;
+	}
+	d->debugger = debugger_new(d->loop, &d->cfg, &d->debug, err);
+	runtime_api_debug(d->runtime_api, d->debugger);
+	return d->debugger != NULL ? 0 : -1;
+}
+
 static int build_sources(struct daemon *d, struct err *err)
 {
 	const struct sources_deps deps = {
@@ -291,7 +306,11 @@ static int build(struct daemon *d, struct err *err)
 	loop_timer_init(&d->quiet_timer, on_quiet_timer, d);
 	d->sink = sink_new(d->loop, STDOUT_FILENO, on_space, d);
 	d->runtime_api = runtime_api_new(d->loop);
+	if (build_debugger(d, err) != 0) {
+		return -1;
+	}
 	deps.loop = d->loop;
+	deps.debugger = d->debugger;
 	deps.children = d->children;
 	deps.guard = d->guard;
 	deps.runtime_api = runtime_api_server(d->runtime_api);
@@ -301,6 +320,7 @@ static int build(struct daemon *d, struct err *err)
 		return err_wrap(err, "Runtime API");
 	}
 	runtime_api_attach(d->runtime_api, supervisor_dispatch(d->supervisor));
+	debugger_attach(d->debugger, supervisor_dispatch(d->supervisor));
 	build_more_apis(d);
 	local_invoker_init(&d->invoker, d->loop, supervisor_dispatch(d->supervisor));
 	d->invoke_api = invoke_api_new(d->loop, &d->cfg, &d->invoker.invoker, err);
@@ -324,6 +344,7 @@ static void tear_down(struct daemon *d)
 	amqp_bridge_free(d->bridge);
 	sources_free(d->sources);
 	runtime_api_free(d->runtime_api);
+	debugger_free(d->debugger);
 	extensions_api_free(d->extensions_api);
 	restore_api_free(d->restore_api);
 	supervisor_free(d->supervisor);
@@ -333,18 +354,35 @@ static void tear_down(struct daemon *d)
 	signals_free(d->signals);
 	loop_free(d->loop);
 	guard_stop(d->guard);
+	debug_settings_fini(&d->debug);
 	amqp_settings_fini(&d->amqp);
 	config_fini(&d->cfg);
+}
+
+static int load_debugger(struct daemon *d, struct err *err)
+{
+	if (debug_settings_load(&d->cfg, &d->debug, err) != 0) {
+		return -1;
+	}
+	d->cfg.node_options = d->debug.node_options;
+	if (d->debug.active && d->cfg.max_concurrency > 1) {
+		/* The function id names one runtime. */
+		log_warn("MAX_CONCURRENCY is 1 because DEBUGGER_ACTIVE is set");
+		d->cfg.max_concurrency = 1;
+	}
+	return 0;
 }
 
 static int serve(struct daemon *d, struct err *err)
 {
 	int r;
 
+	if (load_debugger(d, err) != 0) {
+		return -1;
+	}
 	if (d->cfg.amqp_uri != NULL && amqp_settings_load(&d->cfg, &d->amqp, err) != 0) {
 		return -1;
 	}
-	config_warn_unserved(environ);
 	startup_raise_descriptor_limit();
 	sandbox_names_add(&d->cfg);
 	d->guard = guard_start();

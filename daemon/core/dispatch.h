@@ -136,6 +136,9 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,
 				    const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;
 
+/* Moves the deadline of what inst works on; INT64_MAX = it has none while, say, a debugger is attached. */
+void dispatch_set_deadline(struct dispatch *d, struct instance *inst, int64_t at_us);
+
 /* restore/next, as dispatch_poll. The runtime is restored when there is work for it, or by dispatch_restore(). */
 enum rt_verdict dispatch_restore_poll(struct dispatch *d, struct instance *inst, struct poll *p,
 				      int64_t now_us) MUST_CHECK;

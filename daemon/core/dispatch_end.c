@@ -419,6 +419,14 @@ static void check_deadlines(struct dispatch *d, int64_t now_us)
 	}
 }
 
+void dispatch_set_deadline(struct dispatch *d, struct instance *inst, int64_t at_us)
+{
+	if (inst->state == INST_BUSY) {
+		inst->deadline_us = at_us;
+		dispatch_arm(d, at_us);
+	}
+}
+
 /* Idle instances above the first, least recently used first. */
 static void retire_idle(struct dispatch *d, int64_t now_us)
 {

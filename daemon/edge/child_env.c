@@ -110,6 +110,16 @@ static void set_library_path(struct env *e)
 	buf_fini(&path);
 }
 
+/* Behind what the caller's environment has: of two --inspect the last one counts. */
+static void add_node_options(struct env *e, const char *options)
+{
+	char **slot = find(e, "NODE_OPTIONS");
+	char *all = slot != NULL ? xasprintf("%s %s", *slot + sizeof("NODE_OPTIONS"), options) : xstrdup(options);
+
+	set(e, "NODE_OPTIONS", all);
+	free(all);
+}
+
 static void set_overridable(struct env *e)
 {
 	set_default(e, "LAMBDA_TASK_ROOT", "/var/task");
@@ -144,6 +154,9 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, const ch
 	set(&e, "AWS_DEFAULT_REGION", cfg->region);
 	set(&e, "AWS_LAMBDA_RUNTIME_API", runtime_api);
 	set(&e, "_LAMBDA_TELEMETRY_LOG_FD", "3");
+	if (cfg->node_options != NULL) {
+		add_node_options(&e, cfg->node_options);
+	}
 	set(&e, "_HANDLER", cfg->handler != NULL ? cfg->handler : "");
 	return e.vars;
 }

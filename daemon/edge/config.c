@@ -107,6 +107,22 @@ static const struct option options[] = {
 	  "messages taken from the queue ahead of their acknowledgement; default: MAX_CONCURRENCY" },
 	{ "AMQP_MAX_DELIVERIES", NUMBER, AT(amqp_max_deliveries), 1, 1000000, "5", true,
 	  "a message that ends the runtime so often is answered with the error instead of delivered again" },
+	{ "DEBUGGER_ACTIVE", TEXT, AT(debugger_active), 0, 0, NULL, true,
+	  "any text but false: hold each invocation until a debugger is there; MAX_CONCURRENCY is 1 then" },
+	{ "DEBUGGER_BROKER_ADDRESS", TEXT, AT(debugger_broker), 0, 0, NULL, true,
+	  "HOST or HOST:PORT of the debug-broker (port 8080); wss://HOST:PORT with TLS" },
+	{ "DEBUGGER_FUNCTION_ID", TEXT, AT(debugger_id), 0, 0, NULL, true,
+	  "what the debugger names to get this function; default: the function name" },
+	{ "DEBUGGER_MODE", TEXT, AT(debugger_mode), 0, 0, "inspector", true,
+	  "inspector (Node.js) or tcp (debugpy, Delve, JDWP, gdbserver)" },
+	{ "DEBUGGER_PORT", NUMBER, AT(debugger_port), 1, 65535, NULL, true,
+	  "debug port of the runtime on 127.0.0.1; default: any free one, in tcp mode 5678" },
+	{ "DEBUGGER_LISTEN", TEXT, AT(debugger_listen), 0, 0, NULL, true,
+	  "HOST:PORT where debuggers connect to the daemon itself, without a broker" },
+	{ "DEBUGGER_TOKEN", SECRET, AT(debugger_token), 0, 0, NULL, true,
+	  "token of the broker, or for DEBUGGER_LISTEN" },
+	{ "DEBUGGER_BREAK", BOOL, AT(debugger_break), 0, 0, "TRUE", true,
+	  "stop when the handler is called (inspector mode)" },
 	{ "PRINT_REPORTS", BOOL, AT(print_reports), 0, 0, "TRUE", true, "START, END and REPORT lines on stdout" },
 	{ "LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "INFO", true, "TRACE, DEBUG, INFO, WARN or ERROR" },
 	{ "AWS_LAMBDA_LOG_FORMAT", FORMAT, AT(log_json), 0, 0, "Text", false,
@@ -433,20 +449,6 @@ static int load_environment(struct config *cfg, struct err *err)
 		}
 	}
 	return 0;
-}
-
-void config_warn_unserved(char *const *environment)
-{
-	static const char *const unserved[] = { "DEBUGGER_ACTIVE=" };
-
-	for (; *environment != NULL; environment++) {
-		for (size_t i = 0; i < countof(unserved); i++) {
-			if (text_starts(*environment, unserved[i]) && (*environment)[strlen(unserved[i])] != '\0') {
-				log_warn("%.*s is set, but this version does not serve it",
-					 (int)strlen(unserved[i]) - 1, unserved[i]);
-			}
-		}
-	}
 }
 
 static void derive_name(struct config *cfg)

@@ -78,9 +78,19 @@ struct config {
 	char *payload_file; /* local payload mode; NULL = off */
 
 	enum log_level log_level;
-	bool json;	 /* the daemon's log and the reports */
-	bool log_json;	 /* AWS_LAMBDA_LOG_FORMAT */
-	bool structured; /* USE_STRUCTURED_LOGGING */
+	bool json;	       /* the daemon's log and the reports */
+	bool log_json;	       /* AWS_LAMBDA_LOG_FORMAT */
+	bool structured;       /* USE_STRUCTURED_LOGGING */
+	char *debugger_active; /* these are completed in edge/debug_settings.c */
+	char *debugger_broker;
+	char *debugger_id;
+	char *debugger_mode;
+	uint64_t debugger_port; /* 0 = unset */
+	char *debugger_listen;
+	char *debugger_token;
+	bool debugger_break;
+	const char *node_options; /* what the child's NODE_OPTIONS get; borrowed, NULL = nothing */
+
 	bool print_reports;
 	bool init_caching;
 
@@ -96,9 +106,6 @@ void config_fini(struct config *cfg);
 
 /* Is this variable the daemon's own and not Lambda's, so that no child may see it? name_len: up to the '='. */
 bool config_is_private(const char *name, size_t name_len);
-
-/* Says in the log which variables name capabilities that are not there yet: their values have no effect. */
-void config_warn_unserved(char *const *environment);
 
 /* The table as text: name, default, meaning; for --help. */
 void config_print_help(FILE *out, bool gateway);

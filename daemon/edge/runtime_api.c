@@ -16,6 +16,7 @@
 #include "core/dispatch.h"
 #include "edge/api_reply.h"
 #include "edge/config.h"
+#include "edge/debugger.h"
 #include "edge/supervisor.h"
 #include "io/httpd.h"
 #include "io/json.h"
@@ -27,6 +28,7 @@ struct runtime_api {
 	struct loop *loop;
 	struct httpd *server;
 	struct dispatch *dispatch;
+	struct debugger *debugger; /* NULL = none */
 	struct {
 		api_handler_fn fn;
 		void *ctx;
@@ -79,9 +81,9 @@ int64_t runtime_api_deadline_ms(const struct event *ev, int64_t deadline_us, int
 	return clock_wall_ms() + (deadline_us - now_us) / 1000;
 }
 
-static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
+/* Answers a /next with the event. */
+static int hand(struct loop *loop, struct httpd_req *req, const struct event *ev, int64_t deadline_us)
 {
-	struct waiter *w = container_of(p, struct waiter, poll);
 	char deadline_ms[24];
 	const struct httpd_header headers[] = {
 		{ "Content-Type", ev->content_type != NULL ? ev->content_type : JSON_TYPE },
@@ -93,19 +95,29 @@ static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_u
 		{ "Lambda-Runtime-Cognito-Identity", ev->cognito_identity },
 		{ "Lambda-Runtime-Aws-Tenant-Id", ev->tenant_id },
 	};
-	struct httpd_req *req = w->req;
-	int r;
 
 	snprintf(deadline_ms, sizeof(deadline_ms), "%lld",
-		 (long long)runtime_api_deadline_ms(ev, deadline_us, loop_now_us(w->api->loop)));
-	free(w);
+		 (long long)runtime_api_deadline_ms(ev, deadline_us, loop_now_us(loop)));
 	/* A peer that hung up after the loop last looked would swallow the event. */
 	if (!httpd_req_alive(req)) {
 		httpd_reply(req, 200, NULL, 0, NULL);
 		return -1;
 	}
-	r = httpd_reply(req, 200, headers, countof(headers), blob_ref(ev->body));
-	return r;
+	return httpd_reply(req, 200, headers, countof(headers), blob_ref(ev->body));
+}
+
+static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
+{
+	struct waiter *w = container_of(p, struct waiter, poll);
+	struct runtime_api *api = w->api;
+	struct instance *inst = w->inst;
+	struct httpd_req *req = w->req;
+
+	free(w);
+	if (debugger_hold(api->debugger, inst, req, ev, deadline_us, hand)) {
+		return 0;
+	}
+	return hand(api->loop, req, ev, deadline_us);
 }
 
 static const struct poll_ops waiter_ops = { .deliver = on_deliver };
@@ -372,6 +384,11 @@ struct httpd *runtime_api_server(struct runtime_api *api)
 void runtime_api_attach(struct runtime_api *api, struct dispatch *d)
 {
 	api->dispatch = d;
+}
+
+void runtime_api_debug(struct runtime_api *api, struct debugger *debugger)
+{
+	api->debugger = debugger;
 }
 
 void runtime_api_add(struct runtime_api *api, api_handler_fn fn, void *ctx)

@@ -23,6 +23,10 @@ struct httpd *runtime_api_server(struct runtime_api *api);
 /* Set once, before a runtime is started. Borrowed. */
 struct dispatch;
 void runtime_api_attach(struct runtime_api *api, struct dispatch *d);
+/* Before a runtime gets an event the debugger is asked. Borrowed; NULL = none. */
+struct debugger;
+void runtime_api_debug(struct runtime_api *api, struct debugger *debugger);
+
 /* Another API on the same listeners: asked for paths that are none of the Runtime API's. false: not its own either, req is
  * untouched. The tag of req is the runtime's struct host. */
 typedef bool (*api_handler_fn)(void *ctx, struct httpd_req *req);

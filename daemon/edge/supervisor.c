@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "core/report.h"
 #include "edge/config.h"
+#include "edge/debugger.h"
 #include "edge/extension_host.h"
 #include "edge/memory_watch.h"
 #include "io/guard.h"
@@ -308,6 +309,7 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 	struct blob *tail;
 
 	if (h != NULL) {
+		debugger_finished(s->deps.debugger, inst);
 		output_collect(&h->output);
 	}
 	if (!s->deps.cfg->print_reports && !r->event->want_tail) {

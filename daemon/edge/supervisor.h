@@ -18,6 +18,7 @@
 #include "loop/loop.h"
 
 struct config;
+struct debugger;
 struct err;
 struct extension;
 struct extension_host;
@@ -51,6 +52,7 @@ struct supervisor_deps {
 	struct guard *guard; /* NULL when there is none (PID 1) */
 	struct httpd *runtime_api;
 	struct sink *sink;
+	struct debugger *debugger; /* NULL when there is none */
 	const struct config *cfg;
 	void (*drained)(void *ctx);
 	void (*runtime_lost)(void *ctx); /* one ended or hung up while it waited; from inside the dispatcher */

@@ -140,11 +140,6 @@ def test_default_region_variable(start):
     assert json.loads(d.invoke({"do": "facts"}).body)["env"]["AWS_REGION"] == "sa-east-1"
 
 
-def test_unserved_capabilities_are_named(start):
-    d = start(env={"DEBUGGER_ACTIVE": "secret"})
-    assert "secret" not in d.err.wait("DEBUGGER_ACTIVE is set")
-
-
 def test_standalone_with_the_bash_example(start):
     d = start(["./bootstrap", "function.handler"], env={"LAMBDA_TASK_ROOT": ".", "AWS_LAMBDA_FUNCTION_TIMEOUT": "30"},
               cwd=ROOT / "echo-runtime")

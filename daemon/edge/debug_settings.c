@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings of the debugger. */
+#include "edge/debug_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "edge/config.h"
+#include "io/listen.h"
+
+static const uint16_t broker_port = 8080;
+/* What debugpy listens at in everybody's examples. */
+static const uint16_t tcp_port = 5678;
+
+/* HOST, HOST:PORT, [V6], [V6]:PORT; *port stays without one. */
+static bool split(const char *text, char **host, uint16_t *port)
+{
+	const char *colon = strrchr(text, ':');
+	uint64_t number = *port;
+	size_t len;
+
+	if (colon != NULL && (strchr(text, ':') == colon || colon[-1] == ']')) {
+		len = (size_t)(colon - text);
+		if (!text_to_u64(colon + 1, 0, 65535, &number)) {
+			return false;
+		}
+	} else {
+		len = strlen(text);
+	}
+	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	*port = (uint16_t)number;
+	*host = len > 0 ? xstrndup(text, len) : NULL;
+	return *host != NULL;
+}
+
+/* As Trek10's proxy has it: any text but "" and "false" means yes; the usual other forms of no are taken as such too. */
+static bool is_active(const char *value)
+{
+	static const char *const no[] = { "false", "0", "no", "off" };
+
+	if (value == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < countof(no); i++) {
+		if (strcasecmp(value, no[i]) == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The id is what a debugger writes behind the slash. Only what would break the request line is encoded. */
+static char *make_key(const char *id)
+{
+	struct buf key = BUF_INIT;
+
+	buf_putc(&key, '/');
+	for (id += *id == '/'; *id != '\0'; id++) {
+		unsigned char c = (unsigned char)*id;
+
+		if (c <= ' ' || c >= 0x7f || strchr("#\"<>\\^`{|}", c) != NULL) {
+			buf_printf(&key, "%%%02X", c);
+		} else {
+			buf_putc(&key, (char)c);
+		}
+	}
+	return key.data;
+}
+
+/* A port that was free a moment ago. The runtime has to bind it by itself, so there is no way to reserve it. */
+static uint16_t free_port(struct err *err)
+{
+	int fd = listen_on("127.0.0.1", 0, err);
+	uint16_t port = fd >= 0 ? listen_port(fd) : 0;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return port;
+}
+
+static int load_addresses(const struct config *cfg, struct debug_settings *out, struct err *err)
+{
+	out->broker_port = broker_port;
+	if (cfg->debugger_listen != NULL) {
+		if (!split(cfg->debugger_listen, &out->listen_host, &out->listen_port) || out->listen_port == 0) {
+			return err_set(err, 2, "DEBUGGER_LISTEN=%.200s: not allowed; expected HOST:PORT",
+				       cfg->debugger_listen);
+		}
+		return 0;
+	}
+	if (cfg->debugger_broker == NULL) {
+		return err_set(
+			err, 2,
+			"DEBUGGER_ACTIVE=%.200s: DEBUGGER_BROKER_ADDRESS is missing (or DEBUGGER_LISTEN, to debug "
+			"without a broker)",
+			cfg->debugger_active);
+	}
+	out->broker_tls = text_starts(cfg->debugger_broker, "wss://");
+	if (!split(cfg->debugger_broker + (out->broker_tls ? 6 : 0), &out->broker_host, &out->broker_port)) {
+		return err_set(
+			err, 2,
+			"DEBUGGER_BROKER_ADDRESS=%.200s: not allowed; expected HOST, HOST:PORT or wss://HOST:PORT",
+			cfg->debugger_broker);
+	}
+	return 0;
+}
+
+static int load_mode(const struct config *cfg, struct debug_settings *out, struct err *err)
+{
+	const char *mode = cfg->debugger_mode;
+
+	out->tcp = strcmp(mode, "tcp") == 0;
+	if (!out->tcp && strcmp(mode, "inspector") != 0) {
+		return err_set(err, 2, "DEBUGGER_MODE=%.200s: not allowed; expected inspector or tcp", mode);
+	}
+	out->port = (uint16_t)cfg->debugger_port;
+	if (out->port == 0) {
+		out->port = out->tcp ? tcp_port : free_port(err);
+	}
+	if (out->port == 0) {
+		return -1;
+	}
+	if (!out->tcp) {
+		out->node_options = xasprintf("--inspect=127.0.0.1:%u", out->port);
+	}
+	return 0;
+}
+
+int debug_settings_load(const struct config *cfg, struct debug_settings *out, struct err *err)
+{
+	memset(out, 0, sizeof(*out));
+	if (!is_active(cfg->debugger_active)) {
+		return 0;
+	}
+	out->active = true;
+	out->token = cfg->debugger_token;
+	out->stop_at_handler = cfg->debugger_break;
+	out->key = make_key(cfg->debugger_id != NULL ? cfg->debugger_id : cfg->function_name);
+	return load_addresses(cfg, out, err) != 0 ? -1 : load_mode(cfg, out, err);
+}
+
+void debug_settings_fini(struct debug_settings *s)
+{
+	free(s->key);
+	free(s->broker_host);
+	free(s->listen_host);
+	free(s->node_options);
+	memset(s, 0, sizeof(*s));
+}
