@@ -238,7 +238,8 @@ static void wait_for_debugger(struct debugger *d)
 
 void debugger_user_joined(struct debugger *d)
 {
-	if (d->attached) {
+	/* No second one, and none for an invocation that has just ended: its session is on its way out. */
+	if (d->attached || d->target != NULL || d->event == NULL) {
 		return;
 	}
 	log_info("debugger attached id=%s requestId=%s", d->settings->key, d->event->id);
@@ -404,7 +405,6 @@ static int start_own_broker(struct debugger *d, struct err *err)
 		.lambda_host = "127.0.0.1",
 		.lambda_token = d->own_token,
 		.user_token = s->token,
-		.any_host_name = !access_is_loopback(s->listen_host),
 		.max_message = BROKER_MAX_MESSAGE,
 		.keepalive_us = BROKER_KEEPALIVE_US,
 	};
