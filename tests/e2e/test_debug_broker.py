@@ -201,7 +201,7 @@ def test_drain_closes_in_order(broker):
 
 
 def test_silent_peers_are_dropped(start):
-    broker = start("--ping=0.05")
+    broker = start("--ping=1")
     function, debugger = broker.pair("/f")
     stuck = socket.create_connection(split_address(broker.lambda_address))
     stuck.sendall(b"GET /g HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
