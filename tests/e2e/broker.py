@@ -105,3 +105,9 @@ def closed(socket):
 
 def wrapped(text):
     return json.dumps({"type": "V8_INSPECTOR_MESSAGE", "payload": text}, ensure_ascii=False, separators=(",", ":"))
+
+
+def peak_mb(pid):
+    """The most memory that a process ever had."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024

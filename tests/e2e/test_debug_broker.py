@@ -6,12 +6,11 @@ import os
 import socket
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from broker import BROKER, CONNECTED, Broker, closed, wrapped
+from broker import BROKER, CONNECTED, Broker, closed, peak_mb, wrapped
 from harness import LIMIT, SANITIZED, split_address
 
 MIB = 1 << 20
@@ -216,15 +215,10 @@ def test_silent_peers_are_dropped(start):
 # --- size and number ---
 
 
-def peak_mb(broker):
-    status = Path(f"/proc/{broker.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
 def test_big_messages_need_little_memory(broker):
     function, debugger = broker.pair("/f")
     text = "0123456789abcde\n" * (BIG // 16)
-    before = peak_mb(broker)
+    before = peak_mb(broker.process.pid)
     sender = threading.Thread(target=debugger.send, args=(text,))
     sender.start()
     assert json.loads(function.recv(LIMIT))["payload"] == text
@@ -235,13 +229,13 @@ def test_big_messages_need_little_memory(broker):
     assert debugger.recv(LIMIT) == text
     sender.join()
     if not SANITIZED:
-        assert peak_mb(broker) - before < 8
+        assert peak_mb(broker.process.pid) - before < 8
 
 
 def test_slow_debugger_slows_the_function_down(broker):
     """The debugger reads nothing: what the function sends must pile up at the function and not in the broker."""
     function, debugger = broker.pair("/f")
-    before = peak_mb(broker)
+    before = peak_mb(broker.process.pid)
     message = wrapped("x" * MIB)
     sent = []
 
@@ -262,7 +256,7 @@ def test_slow_debugger_slows_the_function_down(broker):
         assert len(debugger.recv(LIMIT)) == MIB
     sender.join()
     if not SANITIZED:
-        assert peak_mb(broker) - before < 8
+        assert peak_mb(broker.process.pid) - before < 8
 
 
 def test_limit_of_messages(start):

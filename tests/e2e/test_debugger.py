@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import serve
 
-from broker import CONNECTED, Broker, closed
+from broker import CONNECTED, Broker, closed, peak_mb
 from harness import LIMIT, ROOT, SANITIZED, Lines, run
 
 HERE = Path(__file__).resolve().parent
@@ -299,6 +299,42 @@ def test_bytes_pass_unchanged(start, broker, port):
         # The end of the invocation ends the session.
         assert stream.read() == b""
     assert closed(debugger)[0] == 1000
+
+
+def test_slow_debugger_slows_the_runtime_down(start, broker, port):
+    """It reads nothing for a while: what the runtime's debug port sends must pile up there, and arrive whole later."""
+    daemon = played(start, broker, DEBUGGER_PORT=str(port.number))
+    future = daemon.later({"x": 1})
+    waiting(daemon)
+    debugger = broker.debugger(ID, max_queue=1)
+    runtime = port.accept()
+    debugger.send(b"Content-Length: ")  # holds the event until configurationDone
+    assert runtime.recv(100) == b"Content-Length: "
+    before = [peak_mb(daemon.pid), peak_mb(broker.process.pid)]
+    total = 64 << 20
+    runtime.setblocking(False)
+    sent, stuck = 0, 0
+    while stuck < 50:
+        try:
+            sent += runtime.send(bytes(1 << 20))
+            stuck = 0
+        except BlockingIOError:
+            stuck += 1
+            daemon.metrics()
+            broker.metrics()
+    assert sent < total, "the runtime was not slowed down"
+    runtime.settimeout(LIMIT)
+    sender = threading.Thread(target=runtime.sendall, args=(bytes(total - sent),))
+    sender.start()
+    received = 0
+    while received < total:
+        received += len(debugger.recv(LIMIT))
+    sender.join()
+    if not SANITIZED:
+        assert [now - then < 8 for now, then in zip([peak_mb(daemon.pid), peak_mb(broker.process.pid)], before)] == [True, True]
+    debugger.send(b'"configurationDone"')
+    assert json.loads(future.result(LIMIT).body) == {"x": 1}
+    runtime.close()
 
 
 def test_first_words_of_a_hasty_debugger_arrive(start, port):
