@@ -115,7 +115,7 @@ def test_breakpoint_evaluate_resume(node, broker, develop):
     waiting(daemon)
     row = json.loads(broker.get("/json/list").body)[0]
     assert row["title"] == "index"
-    developer = develop(row["webSocketDebuggerUrl"], breakpoints=[["/function/index\\.mjs$", 5]],
+    developer = develop(row["webSocketDebuggerUrl"], breakpoints=[["/function/index\\.js$", 5]],
                         stops=[["event", "typeof context.getRemainingTimeInMillis"], ["[a, b, sum]", "sum = 41, sum"]])
     first, second = developer.stops(2)
     assert first["functionName"] == "handler"
@@ -161,6 +161,20 @@ def test_stop_at_a_commonjs_handler_below_an_object(node, broker, develop):
     developer = develop(url(broker), stops=[["event.n"]])
     assert developer.stops(1)[0]["values"] == [21]
     assert json.loads(future.result(LIMIT).body) == {"doubled": 42}
+
+
+def test_stop_at_an_es_module(node, broker, develop):
+    """As far as this Node.js lets anybody look into one."""
+    able = subprocess.run(["node", "-p", "!!process.features.require_module"], capture_output=True, text=True, check=True).stdout
+    daemon = node("module.handler")
+    future = daemon.later({"n": 5})
+    waiting(daemon)
+    developer = develop(url(broker), stops=[["event.n"]] if able == "true\n" else [])
+    if able == "true\n":
+        assert developer.stops(1)[0]["values"] == [5]
+    else:
+        daemon.err.wait("does not stop at its handler")
+    assert json.loads(future.result(LIMIT).body) == {"tripled": 15}
 
 
 def test_no_stop_when_not_wanted(node, broker, develop):

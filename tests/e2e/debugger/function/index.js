@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { execFileSync } from 'node:child_process';
+const { execFileSync } = require('node:child_process');
 
 const add = (a, b) => {
   const sum = a + b;
@@ -18,6 +18,8 @@ const actions = {
   sleep: (event) => new Promise((resolve) => setTimeout(() => resolve({}), event.seconds * 1000)),
 };
 
-export const handler = async (event, context) => {
+const handler = async (event, context) => {
   return actions[event.do](event, context);
 };
+
+exports.handler = handler;
