@@ -38,6 +38,8 @@ extra_conformance_tools() {
 	command -v cargo >/dev/null || { apt-cache show cargo-web >/dev/null 2>&1 && echo cargo-web; } || echo cargo
 	command -v mvn >/dev/null || echo maven
 	command -v javac >/dev/null || echo default-jdk-headless
+	command -v gdb >/dev/null || echo gdb
+	command -v gdbserver >/dev/null || echo gdbserver
 }
 
 listed_packages() {
