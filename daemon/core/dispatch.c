@@ -35,6 +35,7 @@ struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct di
 		inst->late_us = INT64_MAX;
 		inst->init_us = -1;
 		list_init(&inst->polls);
+		task_set_init(&inst->tasks);
 		list_push_back(&d->by_state[INST_DEAD], &inst->link);
 	}
 	d->count[INST_DEAD] = cfg->max_instances;
@@ -48,8 +49,7 @@ void dispatch_free(struct dispatch *d)
 	}
 	assert(list_empty(&d->pending));
 	for (unsigned i = 0; i < d->cfg.max_instances; i++) {
-		event_unref(d->instances[i].event);
-		event_unref(d->instances[i].wrap.event);
+		task_set_fini(&d->instances[i].tasks);
 		extension_set_fini(&d->instances[i].extensions);
 	}
 	free(d->instances);
@@ -112,6 +112,23 @@ unsigned dispatch_live(const struct dispatch *d)
 	return d->cfg.max_instances - d->count[INST_DEAD];
 }
 
+static void begin_task(struct dispatch *d, struct task *t, int64_t now_us)
+{
+	struct instance *inst = t->inst;
+
+	inst->rt = RT_RUNNING;
+	inst->late_us = INT64_MAX;
+	inst_set_state(d, inst, INST_BUSY, now_us);
+	dispatch_arm(d, t->deadline_us);
+	d->ops->handed(d->ctx, inst, t->event);
+	if (d->observer != NULL) {
+		tell_start(d, t);
+	}
+	if (inst->extensions.invoke_count > 0) {
+		env_invoke(t);
+	}
+}
+
 /* Hands the event of inv to one of the polls of inst. false: they were all dead. */
 static bool hand_over(struct dispatch *d, struct instance *inst, struct invocation *inv, int64_t now_us)
 {
@@ -129,23 +146,7 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 		}
 		list_unlink(&inv->link);
 		d->pending_count--;
-		inv->state = INV_RUNNING;
-		inv->inst = inst;
-		inst->inv = inv;
-		inst->event = event_ref(inv->event);
-		inst->rt = RT_RUNNING;
-		inst->handed_us = now_us;
-		inst->deadline_us = deadline;
-		inst->late_us = INT64_MAX;
-		inst_set_state(d, inst, INST_BUSY, now_us);
-		dispatch_arm(d, deadline);
-		d->ops->handed(d->ctx, inst, inst->event);
-		if (d->observer != NULL) {
-			tell_start(d, inst);
-		}
-		if (inst->extensions.invoke_count > 0) {
-			env_invoke(inst);
-		}
+		begin_task(d, task_begin(&inst->tasks, inst, inv, now_us, deadline), now_us);
 		return true;
 	}
 	return false;
@@ -310,10 +311,10 @@ void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
 		inst->extensions.closed = true;
 		tell_init_runtime_done(d, inst, LC_SUCCESS, NULL, now_us);
 		tell(d, inst, LC_REGISTERED, now_us);
-	} else if (inst->wrap.event != NULL) {
+	} else {
 		wrap_runtime_done(d, inst, now_us);
 	}
-	forget_event(inst);
+	forget_events(inst);
 	inst->rt = RT_READY;
 	env_settle(d, inst, now_us);
 }
@@ -330,7 +331,9 @@ enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct 
 	}
 	if (inst->rt == RT_RUNNING) {
 		/* AWS hands out the same event again; a failure to deliver leaves things as they were. */
-		(void)p->ops->deliver(p, inst->event, inst->deadline_us);
+		const struct task *t = task_running(&inst->tasks);
+
+		(void)p->ops->deliver(p, t->event, t->deadline_us);
 		return RT_OK;
 	}
 	list_push_back(&inst->polls, &p->link);

@@ -19,11 +19,13 @@ const int64_t dispatch_bucket_us[DISPATCH_BUCKETS] = {
 	500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000, 30000000, 900000000,
 };
 
-void forget_event(struct instance *inst)
+void forget_events(struct instance *inst)
 {
-	assert(inst->inv == NULL);
-	event_unref(inst->event);
-	inst->event = NULL;
+	struct list *pos, *tmp;
+
+	list_foreach_safe(&inst->tasks.all, pos, tmp) {
+		task_forget(&inst->tasks, container_of(pos, struct task, link));
+	}
 }
 
 void release_invocation(struct dispatch *d, struct invocation *inv)
@@ -32,8 +34,8 @@ void release_invocation(struct dispatch *d, struct invocation *inv)
 		list_unlink(&inv->link);
 		d->pending_count--;
 	} else if (inv->state == INV_RUNNING) {
-		inv->inst->inv = NULL;
-		inv->inst = NULL;
+		inv->task->inv = NULL;
+		inv->task = NULL;
 	}
 	inv->state = INV_DONE;
 }
@@ -59,15 +61,16 @@ static void count_duration(struct dispatch *d, int64_t us)
 	d->stats.duration_sum_us += (uint64_t)us;
 }
 
-void end_event(struct dispatch *d, struct instance *inst, const struct outcome *result, const char *error_type,
+void end_event(struct dispatch *d, struct task *t, const struct outcome *result, const char *error_type,
 	       const struct answer *a, int64_t now_us)
 {
-	struct invocation *inv = inst->inv;
+	struct instance *inst = t->inst;
+	struct invocation *inv = t->inv;
 	struct report r = {
-		.event = inst->event,
+		.event = t->event,
 		.kind = result->kind,
 		.error_type = error_type,
-		.duration_us = now_us - inst->handed_us,
+		.duration_us = now_us - t->handed_us,
 		.init_us = inst->init_us,
 		.restore_us = inst->restore_us,
 		.handed = true,
@@ -80,9 +83,10 @@ void end_event(struct dispatch *d, struct instance *inst, const struct outcome *
 	inst->restore_us = 0;
 	inst->rt = RT_RESPONDED;
 	inst->since_us = now_us;
+	task_answered(&inst->tasks, t);
 	count_duration(d, r.duration_us);
 	if (later || d->observer != NULL) {
-		wrap_begin(d, inst, &r, a, later);
+		wrap_begin(t, &r, a, later);
 	}
 	/* Only a caller that wants the log has to wait for it to be collected. */
 	if (inv != NULL && !r.event->want_tail) {
@@ -97,7 +101,7 @@ void end_event(struct dispatch *d, struct instance *inst, const struct outcome *
 	}
 	blob_unref(out.log_tail);
 	if (a == NULL) {
-		wrap_up(d, inst, now_us);
+		wrap_up_task(d, t, now_us);
 	}
 }
 
@@ -158,15 +162,18 @@ void stop_instance(struct dispatch *d, struct instance *inst, enum stop_reason w
 
 enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id)
 {
-	if (inst->event == NULL || strcmp(inst->event->id, id) != 0) {
+	const struct task *t = task_find(&inst->tasks, id);
+
+	if (t == NULL) {
 		return RT_INVALID_ID;
 	}
-	return inst->rt == RT_RUNNING ? RT_OK : RT_INVALID_STATE;
+	return t->state == TASK_RUNNING ? RT_OK : RT_INVALID_STATE;
 }
 
 /* What is left to come back with /next, and for the extensions to be done. */
-static void limit_return(struct dispatch *d, struct instance *inst, int64_t now_us)
+static void limit_return(struct dispatch *d, const struct task *t, int64_t now_us)
 {
+	struct instance *inst = t->inst;
 	int64_t least = now_us + return_min_us;
 
 	if (inst->extensions.invoke_count > 0 && d->cfg.ready_timeout_us >= 0) {
@@ -174,9 +181,11 @@ static void limit_return(struct dispatch *d, struct instance *inst, int64_t now_
 		least = inst->late_us + return_min_us;
 		dispatch_arm(d, inst->late_us);
 	}
+	inst->deadline_us = t->event->unlimited ? now_us + d->cfg.init_timeout_us : t->deadline_us;
 	if (inst->deadline_us < least) {
 		inst->deadline_us = least;
 	}
+	dispatch_arm(d, inst->deadline_us);
 }
 
 enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
@@ -184,6 +193,7 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 {
 	enum rt_verdict verdict = dispatch_may_answer(inst, id);
 	struct outcome out = { .kind = a->kind, .content_type = a->content_type };
+	struct task *t = task_find(&inst->tasks, id);
 	const char *error_type = a->error_type;
 	struct fault f;
 
@@ -201,12 +211,8 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 	} else {
 		out.body = blob_ref(a->body);
 	}
-	limit_return(d, inst, now_us);
-	if (inst->event->unlimited) {
-		inst->deadline_us = now_us + d->cfg.init_timeout_us;
-		dispatch_arm(d, inst->deadline_us);
-	}
-	end_event(d, inst, &out, error_type, a, now_us);
+	limit_return(d, t, now_us);
+	end_event(d, t, &out, error_type, a, now_us);
 	blob_unref(out.body);
 	if (inst->state == INST_BUSY && d->draining && d->pending_count == 0 &&
 	    extension_running(&inst->extensions) == NULL) {
@@ -240,7 +246,7 @@ enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, s
 
 static bool owes_work(const struct instance *inst)
 {
-	return inst->state == INST_BUSY && (inst->rt == RT_RUNNING || extension_running(&inst->extensions) != NULL);
+	return inst->state == INST_BUSY && (inst->tasks.running > 0 || extension_running(&inst->extensions) != NULL);
 }
 
 void stop_free_instances(struct dispatch *d, int64_t now_us)
@@ -254,7 +260,7 @@ void stop_free_instances(struct dispatch *d, int64_t now_us)
 
 			if (!owes_work(inst)) {
 				stop_instance(d, inst, STOP_SHUTDOWN, now_us);
-			} else if (inst->rt != RT_RUNNING && inst->deadline_us > now_us + drain_extensions_us) {
+			} else if (inst->tasks.running == 0 && inst->deadline_us > now_us + drain_extensions_us) {
 				inst->deadline_us = now_us + drain_extensions_us;
 				dispatch_arm(d, inst->deadline_us);
 			}
@@ -308,31 +314,38 @@ static void end_extensions(struct dispatch *d, struct instance *inst, int64_t no
 	}
 }
 
+static void end_task_by_fault(struct dispatch *d, struct task *t, enum outcome_kind kind, const struct fault *f,
+			      int64_t now_us)
+{
+	struct outcome out = { .kind = kind, .body = fault_body(f, t->event->id) };
+
+	end_event(d, t, &out, f->type, NULL, now_us);
+	if (d->observer != NULL) {
+		tell_fault(d, t, f, now_us);
+	}
+	blob_unref(out.body);
+}
+
 void end_by_fault(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
 		  int64_t now_us)
 {
-	struct outcome out = { .kind = kind, .body = fault_body(f, inst->event->id) };
+	struct task *t;
 
-	end_event(d, inst, &out, f->type, NULL, now_us);
-	if (d->observer != NULL) {
-		tell_fault(d, inst, f, now_us);
+	while ((t = task_running(&inst->tasks)) != NULL) {
+		end_task_by_fault(d, t, kind, f, now_us);
 	}
-	blob_unref(out.body);
 }
 
 void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, int code, int64_t now_us)
 {
 	enum inst_state was = inst->state;
-	bool running = inst->rt == RT_RUNNING && was == INST_BUSY;
 	struct fault f;
 
 	fault_exit(&f, signaled, code);
 	inst->runtime_alive = false;
-	if (running) {
-		end_by_fault(d, inst, OUTCOME_EXIT, &f, now_us);
-	}
+	end_by_fault(d, inst, OUTCOME_EXIT, &f, now_us);
 	wrap_up(d, inst, now_us);
-	forget_event(inst);
+	forget_events(inst);
 	forget_polls(inst);
 	if (was == INST_STARTING || was == INST_INIT) {
 		tell_init_end(d, inst, LC_ERROR, f.type, now_us);
@@ -364,25 +377,19 @@ static void init_timed_out(struct dispatch *d, struct instance *inst, int64_t no
 
 static void busy_timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
-	bool running = inst->rt == RT_RUNNING;
 	struct fault f;
 
-	if (d->draining && !running) {
+	if (d->draining && inst->tasks.running == 0) {
 		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
 		return;
 	}
 	d->unasked_ends++;
-	if (inst->wrap.event != NULL) {
-		/* Answered, but an extension or the runtime did not come back. */
-		inst->wrap.kind = OUTCOME_TIMEOUT;
-		snprintf(inst->wrap.error_type, sizeof(inst->wrap.error_type), "%s", FAULT_TIMEOUT);
-	}
+	/* Answered, but an extension or the runtime did not come back. */
+	wrap_late(inst);
 	/* Killed first, so that it cannot do anything more after its caller was told. */
 	stop_instance(d, inst, STOP_TIMEOUT, now_us);
-	if (running) {
-		fault_timeout(&f, d->cfg.invoke_timeout_us);
-		end_by_fault(d, inst, OUTCOME_TIMEOUT, &f, now_us);
-	}
+	fault_timeout(&f, d->cfg.invoke_timeout_us);
+	end_by_fault(d, inst, OUTCOME_TIMEOUT, &f, now_us);
 }
 
 static void timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
@@ -396,6 +403,14 @@ static void timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
 	}
 }
 
+/* The next of inst and of what runs in it. */
+static int64_t first_deadline(const struct instance *inst)
+{
+	const struct task *t = task_running(&inst->tasks);
+
+	return t != NULL && t->deadline_us < inst->deadline_us ? t->deadline_us : inst->deadline_us;
+}
+
 static void check_deadlines(struct dispatch *d, int64_t now_us)
 {
 	static const enum inst_state timed[] = { INST_STARTING, INST_INIT, INST_BUSY, INST_STOPPING };
@@ -405,11 +420,11 @@ static void check_deadlines(struct dispatch *d, int64_t now_us)
 		list_foreach_safe(&d->by_state[timed[i]], pos, tmp) {
 			struct instance *inst = container_of(pos, struct instance, link);
 
-			if (inst->deadline_us <= now_us) {
+			if (first_deadline(inst) <= now_us) {
 				timed_out(d, inst, now_us);
 				continue;
 			}
-			dispatch_arm(d, inst->deadline_us);
+			dispatch_arm(d, first_deadline(inst));
 			if (inst->late_us <= now_us) {
 				env_settle_only(d, inst, now_us);
 			} else {

@@ -126,7 +126,6 @@ enum ext_verdict dispatch_extension_poll(struct dispatch *d, struct instance *in
 
 static void fail(struct dispatch *d, struct instance *inst, const struct fault *f, int64_t now_us)
 {
-	bool running = inst->state == INST_BUSY && inst->rt == RT_RUNNING;
 	bool init = inst->state == INST_STARTING || inst->state == INST_INIT;
 
 	if (inst->state == INST_STOPPING || inst->state == INST_DEAD) {
@@ -137,9 +136,7 @@ static void fail(struct dispatch *d, struct instance *inst, const struct fault *
 		restore_end(d, inst, LC_ERROR, f->type, now_us);
 	}
 	stop_instance(d, inst, STOP_FAILURE, now_us);
-	if (running) {
-		end_by_fault(d, inst, OUTCOME_EXIT, f, now_us);
-	}
+	end_by_fault(d, inst, OUTCOME_EXIT, f, now_us);
 	if (init) {
 		end_failed_init(d, inst, OUTCOME_INIT_ERROR, f, NULL, NULL, now_us);
 	} else {
@@ -185,13 +182,13 @@ void dispatch_extension_exited(struct dispatch *d, struct instance *inst, struct
 	check_drained(d);
 }
 
-void env_invoke(struct instance *inst)
+void env_invoke(const struct task *t)
 {
-	struct extension_set *set = &inst->extensions;
+	struct extension_set *set = &t->inst->extensions;
 
 	for (unsigned i = 0; i < set->count; i++) {
 		if ((set->items[i]->events & EXT_INVOKE) != 0) {
-			extension_invoke(set->items[i], inst->event, inst->deadline_us);
+			extension_invoke(set->items[i], t->event, t->deadline_us);
 		}
 	}
 }

@@ -42,9 +42,9 @@ void start_runtime(struct dispatch *d, struct instance *inst, int64_t now_us);
 /* Takes it off the queue or its instance: core forgets it. */
 void release_invocation(struct dispatch *d, struct invocation *inv);
 void end_invocation(struct dispatch *d, struct invocation *inv, const struct outcome *out);
-/* The instance's event has its outcome: reports, answers the caller if there is one still. a: what the runtime said;
+/* The event of t has its outcome: reports, answers the caller if there is one still. a: what the runtime said;
  * NULL = nothing. */
-void end_event(struct dispatch *d, struct instance *inst, const struct outcome *result, const char *error_type,
+void end_event(struct dispatch *d, struct task *t, const struct outcome *result, const char *error_type,
 	       const struct answer *a, int64_t now_us);
 /* Init failed with *f, or with the runtime's own document if body is not NULL. Before: inst is off STARTING/INIT. */
 void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
@@ -52,8 +52,9 @@ void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kin
 void stop_instance(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us);
 /* Everything but the runtimes that owe an answer, and the extensions that are at work. */
 void stop_free_instances(struct dispatch *d, int64_t now_us);
-void forget_event(struct instance *inst);
-/* The event that inst works on ends with a document of ours. */
+/* What the runtime was given is not in its hands any more. */
+void forget_events(struct instance *inst);
+/* The events that inst owes an answer to end with a document of ours. */
 void end_by_fault(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
 		  int64_t now_us);
 /* Nothing of it runs any more? Then it is DEAD from now on. */
@@ -65,8 +66,8 @@ void check_drained(struct dispatch *d);
 void env_settle(struct dispatch *d, struct instance *inst, int64_t now_us);
 /* As above, but for what follows from it (dispatch_pump). */
 void env_settle_only(struct dispatch *d, struct instance *inst, int64_t now_us);
-/* The event of inst goes to those of its extensions that take INVOKE, too. */
-void env_invoke(struct instance *inst);
+/* The event of t goes to those of its environment's extensions that take INVOKE, too. */
+void env_invoke(const struct task *t);
 /* Those that are idle after a pump. */
 void env_freeze_idle(struct dispatch *d, int64_t now_us);
 void env_thaw(struct dispatch *d, struct instance *inst, int64_t now_us);
@@ -94,13 +95,16 @@ void tell_init_runtime_done(struct dispatch *d, struct instance *inst, enum life
 /* Init is over. Nothing is told twice, so that any failure may call it. */
 void tell_init_end(struct dispatch *d, struct instance *inst, enum lifecycle_status status, const char *error_type,
 		   int64_t now_us);
-void tell_start(struct dispatch *d, struct instance *inst);
+void tell_start(struct dispatch *d, const struct task *t);
 /* r is the event's report, a the runtime's answer (NULL: there was none). later: ops->finished is called by wrap_up(). */
-void wrap_begin(struct dispatch *d, struct instance *inst, const struct report *r, const struct answer *a,
-		bool later);
+void wrap_begin(struct task *t, const struct report *r, const struct answer *a, bool later);
+/* What inst has answered has not come to its end in time. */
+void wrap_late(struct instance *inst);
+/* A /next has followed what inst has answered. */
 void wrap_runtime_done(struct dispatch *d, struct instance *inst, int64_t now_us);
-void tell_fault(struct dispatch *d, struct instance *inst, const struct fault *f, int64_t now_us);
-/* Whatever is yet to be told about the last event; idempotent. */
+void tell_fault(struct dispatch *d, const struct task *t, const struct fault *f, int64_t now_us);
+/* Whatever is yet to be told about events that have their outcome; idempotent. */
 void wrap_up(struct dispatch *d, struct instance *inst, int64_t now_us);
+void wrap_up_task(struct dispatch *d, struct task *t, int64_t now_us);
 
 #endif

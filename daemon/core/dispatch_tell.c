@@ -73,32 +73,31 @@ void tell_init_end(struct dispatch *d, struct instance *inst, enum lifecycle_sta
 	emit(d, inst, &what, LC_INIT_REPORT, now_us);
 }
 
-void tell_start(struct dispatch *d, struct instance *inst)
+void tell_start(struct dispatch *d, const struct task *t)
 {
-	struct lifecycle what = { .event = inst->event, .started_us = inst->handed_us };
+	struct lifecycle what = { .event = t->event, .started_us = t->handed_us };
 
-	emit(d, inst, &what, LC_START, inst->handed_us);
+	emit(d, t->inst, &what, LC_START, t->handed_us);
 }
 
-void tell_fault(struct dispatch *d, struct instance *inst, const struct fault *f, int64_t now_us)
+void tell_fault(struct dispatch *d, const struct task *t, const struct fault *f, int64_t now_us)
 {
 	char text[sizeof(f->text) + UUID_LEN + 32];
-	struct lifecycle what = { .event = inst->event, .started_us = inst->handed_us, .text = text };
+	struct lifecycle what = { .event = t->event, .started_us = t->handed_us, .text = text };
 
-	snprintf(text, sizeof(text), "RequestId: %s Error: %s", inst->event->id, f->text);
-	emit(d, inst, &what, LC_FAULT, now_us);
+	snprintf(text, sizeof(text), "RequestId: %s Error: %s", t->event->id, f->text);
+	emit(d, t->inst, &what, LC_FAULT, now_us);
 }
 
-void wrap_begin(struct dispatch *d, struct instance *inst, const struct report *r, const struct answer *a, bool later)
+void wrap_begin(struct task *t, const struct report *r, const struct answer *a, bool later)
 {
-	struct wrap *w = &inst->wrap;
-	int64_t now_us = inst->handed_us + r->duration_us;
+	struct wrap *w = &t->wrap;
+	int64_t now_us = t->handed_us + r->duration_us;
 
-	(void)d;
-	w->event = event_ref(inst->event);
+	w->event = event_ref(t->event);
 	w->kind = r->kind;
 	snprintf(w->error_type, sizeof(w->error_type), "%s", r->error_type != NULL ? r->error_type : "");
-	w->handed_us = inst->handed_us;
+	w->handed_us = t->handed_us;
 	w->answered_us = a != NULL ? now_us : -1;
 	w->response_us = a != NULL && a->begun_us != 0 ? a->begun_us : w->answered_us;
 	w->runtime_done_us = -1;
@@ -108,9 +107,9 @@ void wrap_begin(struct dispatch *d, struct instance *inst, const struct report *
 	w->report_due = later;
 }
 
-static void emit_wrap(struct dispatch *d, struct instance *inst, enum lifecycle_kind kind, int64_t now_us)
+static void emit_wrap(struct dispatch *d, const struct task *t, enum lifecycle_kind kind, int64_t now_us)
 {
-	const struct wrap *w = &inst->wrap;
+	const struct wrap *w = &t->wrap;
 	const char *type = w->error_type[0] != '\0' ? w->error_type : NULL;
 	struct lifecycle what = {
 		.status = lifecycle_status_of(w->kind, type),
@@ -122,25 +121,50 @@ static void emit_wrap(struct dispatch *d, struct instance *inst, enum lifecycle_
 		.produced = w->produced,
 		.init_us = w->init_us,
 		.restore_us = w->restore_us > 0 ? w->restore_us : -1,
-		.runtime_done_us = inst->extensions.invoke_count > 0 ? w->runtime_done_us : -1,
+		.runtime_done_us = t->inst->extensions.invoke_count > 0 ? w->runtime_done_us : -1,
 	};
 
 	if (d->observer != NULL) {
-		emit(d, inst, &what, kind, now_us);
+		emit(d, t->inst, &what, kind, now_us);
+	}
+}
+
+static void runtime_done(struct dispatch *d, struct task *t, int64_t now_us)
+{
+	if (t->wrap.runtime_done_us < 0) {
+		t->wrap.runtime_done_us = now_us;
+		emit_wrap(d, t, LC_RUNTIME_DONE, now_us);
 	}
 }
 
 void wrap_runtime_done(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
-	if (inst->wrap.runtime_done_us < 0) {
-		inst->wrap.runtime_done_us = now_us;
-		emit_wrap(d, inst, LC_RUNTIME_DONE, now_us);
+	struct list *pos;
+
+	list_foreach(&inst->tasks.all, pos) {
+		struct task *t = container_of(pos, struct task, link);
+
+		if (t->wrap.event != NULL) {
+			runtime_done(d, t, now_us);
+		}
 	}
 }
 
-void wrap_up(struct dispatch *d, struct instance *inst, int64_t now_us)
+void wrap_late(struct instance *inst)
 {
-	struct wrap *w = &inst->wrap;
+	struct list *pos;
+
+	list_foreach(&inst->tasks.all, pos) {
+		struct wrap *w = &container_of(pos, struct task, link)->wrap;
+
+		w->kind = OUTCOME_TIMEOUT;
+		snprintf(w->error_type, sizeof(w->error_type), "%s", FAULT_TIMEOUT);
+	}
+}
+
+void wrap_up_task(struct dispatch *d, struct task *t, int64_t now_us)
+{
+	struct wrap *w = &t->wrap;
 	struct report r = {
 		.event = w->event,
 		.kind = w->kind,
@@ -154,11 +178,19 @@ void wrap_up(struct dispatch *d, struct instance *inst, int64_t now_us)
 	if (w->event == NULL) {
 		return;
 	}
-	wrap_runtime_done(d, inst, now_us);
-	emit_wrap(d, inst, LC_REPORT, now_us);
+	runtime_done(d, t, now_us);
+	emit_wrap(d, t, LC_REPORT, now_us);
 	if (w->report_due) {
-		blob_unref(d->ops->finished(d->ctx, inst, &r));
+		blob_unref(d->ops->finished(d->ctx, t->inst, &r));
 	}
-	event_unref(w->event);
-	w->event = NULL;
+	task_unwrap(&t->inst->tasks, t);
+}
+
+void wrap_up(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	struct list *pos, *tmp;
+
+	list_foreach_safe(&inst->tasks.all, pos, tmp) {
+		wrap_up_task(d, container_of(pos, struct task, link), now_us);
+	}
 }

@@ -30,9 +30,9 @@
 #include "base/list.h"
 #include "core/extension.h"
 #include "core/lifecycle.h"
+#include "core/task.h"
 
 struct event;
-struct invocation;
 struct poll;
 
 enum inst_state {
@@ -58,21 +58,6 @@ enum rt_state {
 	RT_COUNT, // keep last
 };
 
-/* What is yet to be told about an event that has its outcome. */
-struct wrap {
-	struct event *event; /* one reference; NULL = nothing */
-	enum outcome_kind kind;
-	char error_type[80];
-	int64_t handed_us;
-	int64_t response_us; /* first byte of the answer, its last; -1 = there was none */
-	int64_t answered_us;
-	int64_t runtime_done_us; /* -1 = not yet */
-	int64_t init_us;
-	int64_t restore_us;
-	size_t produced;
-	bool report_due; /* ops->finished waits for the extensions too */
-};
-
 struct instance {
 	unsigned slot; /* 0.. : which Runtime API listener is its own */
 	void *host;    /* the edge's data for this slot */
@@ -80,27 +65,24 @@ struct instance {
 	enum inst_state state;
 	enum rt_state rt;
 	struct extension_set extensions;
-	struct list link;	// dispatch::by_state[state]
-	struct list polls;	// poll::link, oldest first
-	struct event *event;	/* handed out and not followed by a /next yet; one reference */
-	struct invocation *inv; /* who waits for it; NULL when answered or cancelled */
-	int64_t started_us;	/* start of the process */
-	int64_t init_us;	/* its init duration; -1 once reported */
-	int64_t restoring_us;	/* start of its restore */
-	int64_t restore_us;	/* its duration; 0 = none, or reported */
-	int64_t handed_us;	/* when the current event was handed over */
-	int64_t since_us;	/* when the current state was entered */
-	int64_t deadline_us;	/* of init, the event, coming back for the next, or the end; INT64_MAX = none */
-	int64_t late_us;	/* from then on the environment does not wait for its extensions; INT64_MAX = none */
-	int64_t grace_us;	/* STOPPING: what the runtime has between SIGTERM and SIGKILL */
-	const char *shutdown;	/* STOPPING: the reason that extensions are given */
+	struct list link;      // dispatch::by_state[state]
+	struct list polls;     // poll::link, oldest first
+	struct task_set tasks; /* what it works on */
+	int64_t started_us;    /* start of the process */
+	int64_t init_us;       /* its init duration; -1 once reported */
+	int64_t restoring_us;  /* start of its restore */
+	int64_t restore_us;    /* its duration; 0 = none, or reported */
+	int64_t since_us;      /* when the current state was entered */
+	int64_t deadline_us;   /* of init, coming back for the next event, or the end; INT64_MAX = none */
+	int64_t late_us;       /* from then on the environment does not wait for its extensions; INT64_MAX = none */
+	int64_t grace_us;      /* STOPPING: what the runtime has between SIGTERM and SIGKILL */
+	const char *shutdown;  /* STOPPING: the reason that extensions are given */
 	enum init_phase phase;
 	bool runtime_alive; /* its process runs */
 	bool init_told;	    /* LC_INIT_RUNTIME_DONE */
 	bool init_reported; /* LC_INIT_REPORT */
 	bool frozen;
 	unsigned epoch; /* how often it was thawed */
-	struct wrap wrap;
 };
 
 const char *inst_state_name(enum inst_state s); /* lower case, for metrics and logs */

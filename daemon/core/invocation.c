@@ -86,7 +86,7 @@ void invocation_init(struct invocation *inv, const struct invocation_ops *ops, s
 	inv->ops = ops;
 	inv->event = ev;
 	inv->state = INV_NEW;
-	inv->inst = NULL;
+	inv->task = NULL;
 	list_init(&inv->link);
 }
 

@@ -16,8 +16,8 @@
 #include "base/text.h"
 
 struct blob;
-struct instance;
 struct invocation;
+struct task;
 
 /* AWS's invocation types. */
 enum invocation_type { INVOKE_REQUEST_RESPONSE, INVOKE_EVENT, INVOKE_DRY_RUN };
@@ -89,8 +89,8 @@ struct invocation {
 	bool no_return;	     /* nobody would take it back: it is run in a drain, too */
 	/* private */
 	enum inv_state state;
-	struct list link; // dispatch::pending
-	struct instance *inst;
+	struct list link;  // dispatch::pending
+	struct task *task; /* RUNNING: what it is in its environment */
 };
 
 void invocation_init(struct invocation *inv, const struct invocation_ops *ops, struct event *ev); /* ev is moved */

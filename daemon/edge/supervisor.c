@@ -375,7 +375,7 @@ static void on_sample(void *ctx)
 	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
 		struct host *h = &s->hosts[i];
 
-		if (h->inst->state == INST_BUSY && h->inst->rt == RT_RUNNING) {
+		if (h->inst->state == INST_BUSY && h->inst->tasks.running > 0) {
 			working = true;
 			if (now - h->measured_us >= sample_us / 2) {
 				memory_watch_sample(h, now);

@@ -223,8 +223,8 @@ static void answer(struct world *w, unsigned slot, enum outcome_kind kind, const
 		a.error_type = FAULT_INVALID_MODE;
 		a.error_text = "Invalid function response mode";
 	}
-	if (inst->event != NULL) {
-		snprintf(current, sizeof(current), "%s", inst->event->id);
+	if (task_first(&inst->tasks) != NULL && task_first(&inst->tasks)->event != NULL) {
+		snprintf(current, sizeof(current), "%s", task_first(&inst->tasks)->event->id);
 	}
 	verdict(w, dispatch_answer(w->d, inst, id != NULL ? id : current, &a, w->now));
 	blob_unref(a.body);

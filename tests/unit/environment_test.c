@@ -209,6 +209,13 @@ static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_u
 
 static const struct poll_ops poll_ops = { on_deliver };
 
+static const char *current_id(const struct world *w)
+{
+	const struct task *t = task_first(&w->inst->tasks);
+
+	return t != NULL && t->event != NULL ? t->event->id : "";
+}
+
 static int on_ext_deliver(struct ext_poll *p, const struct ext_message *m)
 {
 	struct ext_waiter *e = container_of(p, struct ext_waiter, poll);
@@ -218,7 +225,7 @@ static int on_ext_deliver(struct ext_poll *p, const struct ext_message *m)
 		return -1;
 	}
 	if (m->type == EXT_INVOKE) {
-		assert_string_equal(m->event->id, e->world->inst->event->id);
+		assert_string_equal(m->event->id, current_id(e->world));
 		note(e->world, "%c<%s", e->name, m->event->body->data);
 	} else {
 		note(e->world, "%c<%s/%d", e->name, m->reason, (int)((m->deadline_us - e->world->now) / 1000));
@@ -256,7 +263,7 @@ static void answer(struct world *w, enum outcome_kind kind)
 	struct answer a = { .kind = kind, .body = blob_from_string("r"), .size = 1, .error_type = "Function.X" };
 
 	a.error_type = kind == OUTCOME_RESPONSE ? NULL : "Function.X";
-	verdict(w, dispatch_answer(w->d, w->inst, w->inst->event != NULL ? w->inst->event->id : "", &a, w->now));
+	verdict(w, dispatch_answer(w->d, w->inst, current_id(w), &a, w->now));
 	blob_unref(a.body);
 }
 
