@@ -22,7 +22,10 @@ struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct di
 	d->ops = ops;
 	d->ctx = ctx;
 	d->next_us = INT64_MAX;
+	d->cfg.max_tasks = is_managed(d) ? cfg->max_tasks : 1;
+	assert(d->cfg.max_tasks > 0);
 	list_init(&d->pending);
+	list_init(&d->open);
 	for (unsigned s = 0; s < INST_COUNT; s++) {
 		list_init(&d->by_state[s]);
 	}
@@ -35,6 +38,7 @@ struct dispatch *dispatch_new(const struct dispatch_config *cfg, const struct di
 		inst->late_us = INT64_MAX;
 		inst->init_us = -1;
 		list_init(&inst->polls);
+		list_init(&inst->open);
 		task_set_init(&inst->tasks);
 		list_push_back(&d->by_state[INST_DEAD], &inst->link);
 	}
@@ -97,6 +101,7 @@ void inst_set_state(struct dispatch *d, struct instance *inst, enum inst_state t
 	} else {
 		list_push_back(&d->by_state[to], &inst->link);
 	}
+	tasks_room_changed(d, inst);
 }
 
 void dispatch_arm(struct dispatch *d, int64_t at_us)
@@ -116,9 +121,16 @@ static void begin_task(struct dispatch *d, struct task *t, int64_t now_us)
 {
 	struct instance *inst = t->inst;
 
-	inst->rt = RT_RUNNING;
+	if (!is_managed(d)) {
+		inst->rt = RT_RUNNING;
+	}
+	inst->deadline_us = INT64_MAX;
 	inst->late_us = INT64_MAX;
-	inst_set_state(d, inst, INST_BUSY, now_us);
+	if (inst->state == INST_IDLE) {
+		inst_set_state(d, inst, INST_BUSY, now_us);
+	} else {
+		tasks_room_changed(d, inst);
+	}
 	dispatch_arm(d, t->deadline_us);
 	d->ops->handed(d->ctx, inst, t->event);
 	if (d->observer != NULL) {
@@ -137,8 +149,10 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 	env_thaw(d, inst, now_us);
 	d->ops->handing(d->ctx, inst);
 	while (!list_empty(&inst->polls)) {
-		/* The newest: an older one may belong to a call that the runtime has given up. */
-		struct poll *p = list_last(&inst->polls, struct poll, link);
+		/* The newest: an older one may belong to a call that the runtime has given up. The workers of a
+		 * managed instance take turns. */
+		struct poll *p = is_managed(d) ? list_first(&inst->polls, struct poll, link)
+					       : list_last(&inst->polls, struct poll, link);
 
 		list_unlink(&p->link);
 		if (p->ops->deliver(p, inv->event, deadline) != 0) {
@@ -155,6 +169,10 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 /* The runtime lives but has no /next open: it must come back within the time an init may take. */
 static void set_away(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
+	if (inst->state == INST_BUSY) {
+		tasks_room_changed(d, inst);
+		return;
+	}
 	env_thaw(d, inst, now_us);
 	inst_set_state(d, inst, INST_BUSY, now_us);
 	inst->deadline_us = now_us + d->cfg.init_timeout_us;
@@ -205,6 +223,7 @@ static void start_one(struct dispatch *d, int64_t now_us)
 	inst->init_reported = false;
 	inst->restoring_us = 0;
 	inst->restore_us = 0;
+	inst->away = 0;
 	inst_set_state(d, inst, INST_STARTING, now_us);
 	dispatch_arm(d, inst->deadline_us);
 	tell(d, inst, LC_INIT_START, now_us);
@@ -215,16 +234,18 @@ static void start_one(struct dispatch *d, int64_t now_us)
 	}
 }
 
-/* Instances that are about to be idle without anybody's doing. */
+/* Events that instances are about to ask for without anybody's doing. */
 static size_t on_their_way(struct dispatch *d, int64_t now_us)
 {
-	size_t n = d->count[INST_STARTING] + d->count[INST_INIT];
+	size_t n = (size_t)(d->count[INST_STARTING] + d->count[INST_INIT]) * d->cfg.max_tasks;
 	struct list *pos;
 
 	list_foreach(&d->by_state[INST_BUSY], pos) {
 		const struct instance *inst = container_of(pos, struct instance, link);
 
-		if (inst->rt == RT_RESPONDED && now_us < inst->since_us + return_grace_us) {
+		if (is_managed(d)) {
+			n += tasks_expected(d, inst, now_us);
+		} else if (inst->rt == RT_RESPONDED && now_us < inst->since_us + return_grace_us) {
 			n++;
 			dispatch_arm(d, inst->since_us + return_grace_us);
 		}
@@ -246,11 +267,20 @@ static void start_missing(struct dispatch *d, int64_t now_us)
 	}
 }
 
+/* Who gets the next event; NULL: nobody can take one now. */
+static struct instance *next_taker(struct dispatch *d)
+{
+	struct instance *inst = list_first(&d->open, struct instance, open);
+
+	return inst != NULL ? inst : list_first(&d->by_state[INST_IDLE], struct instance, link);
+}
+
 void dispatch_pump(struct dispatch *d, int64_t now_us)
 {
-	while (!list_empty(&d->pending) && !list_empty(&d->by_state[INST_IDLE])) {
+	struct instance *inst;
+
+	while (!list_empty(&d->pending) && (inst = next_taker(d)) != NULL) {
 		struct invocation *inv = list_first(&d->pending, struct invocation, link);
-		struct instance *inst = list_first(&d->by_state[INST_IDLE], struct instance, link);
 
 		if (!hand_over(d, inst, inv, now_us)) {
 			set_away(d, inst, now_us);
@@ -282,7 +312,7 @@ void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us)
 		end_invocation(d, inv, &refused);
 		return;
 	}
-	if (!inv->bounded && d->pending_count >= d->cfg.max_pending && list_empty(&d->by_state[INST_IDLE])) {
+	if (!inv->bounded && d->pending_count >= d->cfg.max_pending && next_taker(d) == NULL) {
 		end_invocation(d, inv, &refused);
 		return;
 	}
@@ -311,10 +341,12 @@ void instance_back(struct dispatch *d, struct instance *inst, int64_t now_us)
 		inst->extensions.closed = true;
 		tell_init_runtime_done(d, inst, LC_SUCCESS, NULL, now_us);
 		tell(d, inst, LC_REGISTERED, now_us);
-	} else {
+	} else if (!is_managed(d)) {
 		wrap_runtime_done(d, inst, now_us);
 	}
-	forget_events(inst);
+	if (!is_managed(d)) {
+		forget_events(inst);
+	}
 	inst->rt = RT_READY;
 	env_settle(d, inst, now_us);
 }
@@ -337,6 +369,10 @@ enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct 
 		return RT_OK;
 	}
 	list_push_back(&inst->polls, &p->link);
+	if (inst->away > 0) {
+		inst->away--;
+	}
+	tasks_room_changed(d, inst);
 	instance_back(d, inst, now_us);
 	return RT_OK;
 }
@@ -344,6 +380,7 @@ enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct 
 void dispatch_poll_gone(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us)
 {
 	list_unlink(&p->link);
+	tasks_room_changed(d, inst);
 	if (inst->state == INST_IDLE && list_empty(&inst->polls)) {
 		set_away(d, inst, now_us);
 		d->ops->lost(d->ctx, inst);

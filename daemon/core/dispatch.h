@@ -13,6 +13,10 @@
  * - A caller has its answer as soon as the runtime has given it; the environment is busy until its extensions are done.
  * - An environment whose runtime or extension fails ends as a whole: the runtime first, then the extensions, which have
  *   what is left of 2 s to react to SHUTDOWN.
+ * - Managed instances (INIT_MANAGED): an environment gets up to max_tasks events at once, as many as it has /next open for;
+ *   one that works already is filled up before another is used. A timeout ends the event for its caller and nothing
+ *   else: the runtime is left alone, and told so when its answer comes (dispatch_was_late). An environment in which
+ *   nothing runs and nobody asks for more is given up after the time that an init may take.
  * - Callbacks are called when the state is consistent, and may call back into dispatch.
  */
 #ifndef CORE_DISPATCH_H
@@ -73,7 +77,8 @@ struct dispatch_config {
 	int64_t idle_timeout_us;  /* 0 = never */
 	int64_t ready_timeout_us; /* extensions may keep the environment after an answer; -1 = until the deadline */
 	bool freeze;		  /* idle environments */
-	enum init_type init_type; /* INIT_SNAP_START: runtimes may ask for restore/next */
+	enum init_type init_type; /* INIT_SNAP_START: runtimes may ask for restore/next; INIT_MANAGED: see below */
+	unsigned max_tasks;	  /* INIT_MANAGED: how many events an environment takes at once; else it is 1 */
 };
 
 #define DISPATCH_BUCKETS 14
@@ -130,6 +135,8 @@ enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct 
 void dispatch_poll_gone(struct dispatch *d, struct instance *inst, struct poll *p, int64_t now_us);
 /* Is this id the current one, and may it be answered now? What dispatch_answer would say, without doing it. */
 enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id) MUST_CHECK;
+/* After RT_INVALID_ID: was it answered with a timeout meanwhile (managed instances)? Says so once for an id. */
+bool dispatch_was_late(struct instance *inst, const char *id);
 enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
 				int64_t now_us) MUST_CHECK;
 /* body: borrowed; given verbatim to whoever waits. */

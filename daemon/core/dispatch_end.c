@@ -81,7 +81,11 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 
 	inst->init_us = -1;
 	inst->restore_us = 0;
-	inst->rt = RT_RESPONDED;
+	if (is_managed(d)) {
+		inst->away++;
+	} else {
+		inst->rt = RT_RESPONDED;
+	}
 	inst->since_us = now_us;
 	task_answered(&inst->tasks, t);
 	count_duration(d, r.duration_us);
@@ -100,7 +104,7 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 		end_invocation(d, inv, &out);
 	}
 	blob_unref(out.log_tail);
-	if (a == NULL) {
+	if (a == NULL || is_managed(d)) {
 		wrap_up_task(d, t, now_us);
 	}
 }
@@ -141,7 +145,8 @@ void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kin
 	d->init_failures++;
 	d->unasked_ends++;
 	d->not_before_us = now_us + backoff_us(d->init_failures);
-	while (healthy == 0 && d->pending_count > d->count[INST_STARTING] + d->count[INST_INIT]) {
+	while (healthy == 0 &&
+	       d->pending_count > (size_t)(d->count[INST_STARTING] + d->count[INST_INIT]) * d->cfg.max_tasks) {
 		end_queued(d, list_first(&d->pending, struct invocation, link), kind, f, body, content_type, init_us);
 		init_us = -1; /* one init, one report of it */
 	}
@@ -211,11 +216,16 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 	} else {
 		out.body = blob_ref(a->body);
 	}
-	limit_return(d, t, now_us);
+	if (!is_managed(d)) {
+		limit_return(d, t, now_us);
+	}
 	end_event(d, t, &out, error_type, a, now_us);
 	blob_unref(out.body);
-	if (inst->state == INST_BUSY && d->draining && d->pending_count == 0 &&
-	    extension_running(&inst->extensions) == NULL) {
+	if (is_managed(d)) {
+		tasks_over(d, t, now_us);
+		dispatch_pump(d, now_us);
+	} else if (inst->state == INST_BUSY && d->draining && d->pending_count == 0 &&
+		   extension_running(&inst->extensions) == NULL) {
 		stop_instance(d, inst, STOP_SHUTDOWN, now_us);
 	} else if (inst->state == INST_BUSY && !list_empty(&inst->polls)) {
 		/* A second /next that was parked all the while is as good as a new one. */
@@ -290,6 +300,7 @@ static void bury(struct dispatch *d, struct instance *inst, int64_t now_us)
 	inst->deadline_us = INT64_MAX;
 	inst->rt = RT_STARTED;
 	inst->frozen = false;
+	task_forget_late(&inst->tasks);
 	inst_set_state(d, inst, INST_DEAD, now_us);
 	tell(d, inst, LC_GONE, now_us);
 	extension_set_reset(&inst->extensions);
@@ -314,8 +325,8 @@ static void end_extensions(struct dispatch *d, struct instance *inst, int64_t no
 	}
 }
 
-static void end_task_by_fault(struct dispatch *d, struct task *t, enum outcome_kind kind, const struct fault *f,
-			      int64_t now_us)
+void end_task_by_fault(struct dispatch *d, struct task *t, enum outcome_kind kind, const struct fault *f,
+		       int64_t now_us)
 {
 	struct outcome out = { .kind = kind, .body = fault_body(f, t->event->id) };
 
@@ -394,7 +405,9 @@ static void busy_timed_out(struct dispatch *d, struct instance *inst, int64_t no
 
 static void timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
-	if (inst->state == INST_BUSY) {
+	if (inst->state == INST_BUSY && is_managed(d) && inst->tasks.running > 0) {
+		tasks_timed_out(d, inst, now_us);
+	} else if (inst->state == INST_BUSY) {
 		busy_timed_out(d, inst, now_us);
 	} else if (inst->state == INST_STOPPING) {
 		env_kill_left(d, inst);
@@ -406,9 +419,9 @@ static void timed_out(struct dispatch *d, struct instance *inst, int64_t now_us)
 /* The next of inst and of what runs in it. */
 static int64_t first_deadline(const struct instance *inst)
 {
-	const struct task *t = task_running(&inst->tasks);
+	int64_t tasks = tasks_deadline(inst);
 
-	return t != NULL && t->deadline_us < inst->deadline_us ? t->deadline_us : inst->deadline_us;
+	return tasks < inst->deadline_us ? tasks : inst->deadline_us;
 }
 
 static void check_deadlines(struct dispatch *d, int64_t now_us)

@@ -17,6 +17,9 @@ static bool everybody_is_back(const struct instance *inst, int64_t now_us)
 	if ((inst->rt != RT_READY && inst->rt != RT_RESTORE_READY) || list_empty(&inst->polls)) {
 		return false;
 	}
+	if (inst->tasks.running > 0) {
+		return false;
+	}
 	if (inst->extensions.count == 0) {
 		return true;
 	}
@@ -29,6 +32,7 @@ static bool everybody_is_back(const struct instance *inst, int64_t now_us)
 static void init_is_over(struct dispatch *d, struct instance *inst, int64_t now_us)
 {
 	inst->init_us = now_us - inst->started_us;
+	inst->ready_us = now_us;
 	d->init_failures = 0;
 	d->not_before_us = 0;
 	tell_init_end(d, inst, LC_SUCCESS, NULL, now_us);

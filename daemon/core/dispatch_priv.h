@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of core/dispatch, shared by its files: matching (dispatch.c), endings (dispatch_end.c), the parties of an
- * environment (dispatch_env.c) and what the observer is told (dispatch_tell.c). */
+ * environment (dispatch_env.c), several events in one (dispatch_tasks.c) and what the observer is told (dispatch_tell.c). */
 #ifndef CORE_DISPATCH_PRIV_H
 #define CORE_DISPATCH_PRIV_H
 
@@ -15,6 +15,7 @@ struct dispatch {
 	struct instance *instances;	  /* cfg.max_instances of them; unused slots are DEAD */
 	struct list by_state[INST_COUNT]; // instance::link; IDLE: used last first
 	unsigned count[INST_COUNT];
+	struct list open;    // instance::open: managed instances that are BUSY and take more; used last first
 	struct list pending; // invocation::link
 	size_t pending_count;
 	unsigned init_failures; /* in a row */
@@ -60,6 +61,26 @@ void end_by_fault(struct dispatch *d, struct instance *inst, enum outcome_kind k
 /* Nothing of it runs any more? Then it is DEAD from now on. */
 bool bury_if_gone(struct dispatch *d, struct instance *inst, int64_t now_us);
 void check_drained(struct dispatch *d);
+
+/* The event of t ends with a document of ours. */
+void end_task_by_fault(struct dispatch *d, struct task *t, enum outcome_kind kind, const struct fault *f,
+		       int64_t now_us);
+
+/* dispatch_tasks.c: managed instances. */
+static inline bool is_managed(const struct dispatch *d)
+{
+	return d->cfg.init_type == INIT_MANAGED;
+}
+/* Whatever decides about dispatch::open may have changed. */
+void tasks_room_changed(struct dispatch *d, struct instance *inst);
+/* How many of those that inst could take will soon be asked for, without anybody's doing. */
+size_t tasks_expected(struct dispatch *d, const struct instance *inst, int64_t now_us);
+/* t has been answered, by whomever. */
+void tasks_over(struct dispatch *d, struct task *t, int64_t now_us);
+/* Ends those that are past their time. */
+void tasks_timed_out(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* Of all that run in inst; INT64_MAX = none. */
+int64_t tasks_deadline(const struct instance *inst);
 
 /* dispatch_env.c: extensions, completion by several parties, freezing. */
 /* The runtime waits, or an extension has changed: everybody may be back. */

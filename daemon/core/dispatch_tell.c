@@ -133,7 +133,9 @@ static void runtime_done(struct dispatch *d, struct task *t, int64_t now_us)
 {
 	if (t->wrap.runtime_done_us < 0) {
 		t->wrap.runtime_done_us = now_us;
-		emit_wrap(d, t, LC_RUNTIME_DONE, now_us);
+		if (!is_managed(d)) {
+			emit_wrap(d, t, LC_RUNTIME_DONE, now_us);
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One execution environment: a runtime process, with its extensions, that takes one event at a time.
+ * One execution environment: a runtime process, with its extensions, that takes one event at a time; that of a managed
+ * instance (AWS: Lambda Managed Instances) takes several.
  *
  * Two state machines. The life of the environment:
  *
@@ -10,12 +11,15 @@
  *
  *	SnapStart: INIT -> SNAPSHOT -> INIT (restoring) -> IDLE
  *
- *	IDLE: a /next is waiting. BUSY: it works on an event, or is between an answer and its next /next.
+ *	IDLE: a /next is waiting. BUSY: it works on an event, or is between an answer and its next /next. A managed
+ *	instance may have room for more while it is BUSY: dispatch::open.
  *
  * and the Runtime API's view of the runtime, in AWS's names, which decides what a call may do:
  *
  *	Started -> InitError | Ready -> Running -> RuntimeResponseSentState -> Ready
  *	Started -> RestoreReady -> Restoring -> Ready | RuntimeRestoreErrorState
+ *
+ * That of a managed instance stays Ready from its first /next on: what it works on are tasks (core/task.h).
  *
  * Several parties share an environment: it is STARTING until all its external extensions have registered and the runtime
  * was started; it leaves INIT when runtime and extensions wait for their next event, BUSY when runtime and those that
@@ -66,6 +70,7 @@ struct instance {
 	enum rt_state rt;
 	struct extension_set extensions;
 	struct list link;      // dispatch::by_state[state]
+	struct list open;      // dispatch::open
 	struct list polls;     // poll::link, oldest first
 	struct task_set tasks; /* what it works on */
 	int64_t started_us;    /* start of the process */
@@ -73,6 +78,8 @@ struct instance {
 	int64_t restoring_us;  /* start of its restore */
 	int64_t restore_us;    /* its duration; 0 = none, or reported */
 	int64_t since_us;      /* when the current state was entered */
+	int64_t ready_us;      /* managed: when its init was over */
+	unsigned away;	       /* managed: answers that no /next has followed yet, as far as that can be told */
 	int64_t deadline_us;   /* of init, coming back for the next event, or the end; INT64_MAX = none */
 	int64_t late_us;       /* from then on the environment does not wait for its extensions; INT64_MAX = none */
 	int64_t grace_us;      /* STOPPING: what the runtime has between SIGTERM and SIGKILL */

@@ -46,6 +46,7 @@ const char *init_type_name(enum init_type type)
 		[INIT_ON_DEMAND] = "on-demand",
 		[INIT_PROVISIONED] = "provisioned-concurrency",
 		[INIT_SNAP_START] = "snap-start",
+		[INIT_MANAGED] = "lambda-managed-instances",
 	};
 
 	return names[type];

@@ -41,7 +41,13 @@ enum lifecycle_kind {
 
 enum lifecycle_status { LC_SUCCESS, LC_FAILURE, LC_ERROR, LC_TIMEOUT, LC_STATUS_COUNT /* keep last */ };
 
-enum init_type { INIT_ON_DEMAND, INIT_PROVISIONED, INIT_SNAP_START, INIT_TYPE_COUNT /* keep last */ };
+enum init_type {
+	INIT_ON_DEMAND,
+	INIT_PROVISIONED,
+	INIT_SNAP_START,
+	INIT_MANAGED,	 /* Lambda Managed Instances: no RUNTIME_DONE there */
+	INIT_TYPE_COUNT, // keep last
+};
 enum init_phase { PHASE_INIT, PHASE_INVOKE /* after a reset or failed init, within an invocation */ };
 
 /* Borrowed for the call. Memory used is the edge's to know (struct host of inst->host, edge/memory_watch.h). */

@@ -13,6 +13,8 @@ void task_set_init(struct task_set *set)
 	set->running = 0;
 	list_init(&set->all);
 	list_init(&set->spare);
+	set->late = NULL;
+	set->late_next = 0;
 }
 
 static void free_list(struct list *head)
@@ -33,6 +35,8 @@ void task_set_fini(struct task_set *set)
 {
 	free_list(&set->all);
 	free_list(&set->spare);
+	free(set->late);
+	set->late = NULL;
 }
 
 struct task *task_begin(struct task_set *set, struct instance *inst, struct invocation *inv, int64_t now_us,
@@ -119,4 +123,31 @@ struct task *task_find(const struct task_set *set, const char *id)
 		}
 	}
 	return NULL;
+}
+
+void task_note_late(struct task_set *set, const struct task *t)
+{
+	if (set->late == NULL) {
+		set->late = xcalloc(TASKS_LATE_MAX, sizeof(*set->late));
+	}
+	memcpy(set->late[set->late_next], t->event->id, UUID_LEN);
+	set->late_next = (set->late_next + 1) % TASKS_LATE_MAX;
+}
+
+bool task_take_late(struct task_set *set, const char *id)
+{
+	for (unsigned i = 0; set->late != NULL && *id != '\0' && i < TASKS_LATE_MAX; i++) {
+		if (strcmp(set->late[i], id) == 0) {
+			set->late[i][0] = '\0';
+			return true;
+		}
+	}
+	return false;
+}
+
+void task_forget_late(struct task_set *set)
+{
+	free(set->late);
+	set->late = NULL;
+	set->late_next = 0;
 }

@@ -44,10 +44,15 @@ struct task {
 	struct wrap wrap;
 };
 
+/* AWS's: so many late answers are told apart from those to unknown events. */
+#define TASKS_LATE_MAX 1000
+
 struct task_set {
-	unsigned running;  /* those that owe an answer */
-	struct list all;   // task::link, oldest hand-over first
-	struct list spare; // task::link; kept, so that an event allocates nothing
+	unsigned running;	/* those that owe an answer */
+	struct list all;	// task::link, oldest hand-over first
+	struct list spare;	// task::link; kept, so that an event allocates nothing
+	char (*late)[UUID_LEN]; /* ids of events that were given up, of a ring; NULL = there was none yet */
+	unsigned late_next;
 };
 
 void task_set_init(struct task_set *set);
@@ -65,5 +70,11 @@ void task_unwrap(struct task_set *set, struct task *t);
 struct task *task_first(const struct task_set *set);   /* NULL: nothing runs */
 struct task *task_running(const struct task_set *set); /* the first that owes an answer; NULL: none does */
 struct task *task_find(const struct task_set *set, const char *id); /* whose event it is; NULL: none */
+
+/* The event of t was given up, its answer may come all the same. */
+void task_note_late(struct task_set *set, const struct task *t);
+/* Is that what this id is? Says so once. */
+bool task_take_late(struct task_set *set, const char *id);
+void task_forget_late(struct task_set *set);
 
 #endif
