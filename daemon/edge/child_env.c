@@ -219,6 +219,14 @@ static void replace(char **slot, char *entry)
 	*slot = entry;
 }
 
+static void remove_slot(char **slot)
+{
+	free(*slot);
+	for (; *slot != NULL; slot++) {
+		slot[0] = slot[1];
+	}
+}
+
 void child_env_move_credentials(char **env, const char *runtime_api, const char *token)
 {
 	char **key = slot_of(env, "AWS_ACCESS_KEY_ID");
@@ -232,10 +240,18 @@ void child_env_move_credentials(char **env, const char *runtime_api, const char 
 	replace(secret, xasprintf("AWS_CONTAINER_AUTHORIZATION_TOKEN=%s", token));
 	session = slot_of(env, "AWS_SESSION_TOKEN");
 	if (session != NULL) {
-		free(*session);
-		for (; *session != NULL; session++) {
-			session[0] = session[1];
-		}
+		remove_slot(session);
+	}
+}
+
+void child_env_log_socket(char **env, const char *path)
+{
+	char **slot = slot_of(env, "_LAMBDA_TELEMETRY_LOG_FD");
+
+	if (*path != '\0') {
+		replace(slot, xasprintf("_LAMBDA_TELEMETRY_LOG_FD_PROVIDER_SOCKET=%s", path));
+	} else {
+		remove_slot(slot);
 	}
 }
 

@@ -25,6 +25,8 @@ void child_env_reduce(char **env, const char *mark);
 void child_env_move_credentials(char **env, const char *runtime_api, const char *token);
 /* Of a variable in such an array; NULL: it is not there. */
 const char *child_env_value(char *const *environment, const char *name);
+/* A managed instance: no log descriptor, but the path of a socket to connect to; "" = none. */
+void child_env_log_socket(char **env, const char *path);
 void child_env_free(char **env);
 
 #endif

@@ -204,8 +204,7 @@ uint64_t extension_host_memory(const struct host *h)
 void extension_host_fini(struct host *h)
 {
 	for (unsigned i = 0; i < EXTENSIONS_MAX && h->extensions[i] != NULL; i++) {
-		output_close(&h->extensions[i]->output);
-		buf_fini(&h->extensions[i]->output.tail);
+		output_fini(&h->extensions[i]->output);
 		free(h->extensions[i]);
 		h->extensions[i] = NULL;
 	}

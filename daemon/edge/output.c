@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/blob.h"
 #include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
 #include "core/log_frame.h"
 #include "io/sink.h"
 
@@ -18,10 +21,54 @@
 static const size_t line_max = 256 * 1024;
 static const size_t tail_bytes = 4096;
 
-static void emit(struct output *o, const char *line, size_t len)
+/* How many attached streams output_collect() looks at; what more there are the loop reads. */
+#define COLLECTED_MAX 128
+/* What a function that connects for ever may take of our descriptors. */
+#define ATTACHED_MAX 4096
+
+struct output_tail {
+	struct list link; // output::tails
+	char id[UUID_LEN];
+	struct buf text;
+};
+
+static void keep(struct output_tail *t, const char *data, size_t len)
 {
-	sink_write(o->sink, line, len);
-	output_tail_add(o, line, len);
+	buf_append(&t->text, data, len);
+	if (t->text.len > 16 * tail_bytes) {
+		buf_consume(&t->text, t->text.len - tail_bytes);
+	}
+}
+
+static void keep_line(struct output *o, const char *line, size_t len)
+{
+	struct list *pos;
+
+	list_foreach(&o->tails, pos) {
+		struct output_tail *t = container_of(pos, struct output_tail, link);
+
+		if (!o->shared || memmem(line, len, t->id, strlen(t->id)) != NULL) {
+			keep(t, line, len);
+		}
+	}
+}
+
+static void keep_lines(struct output *o, const char *text, size_t len)
+{
+	while (!list_empty(&o->tails) && len > 0) {
+		const char *newline = o->shared ? memchr(text, '\n', len) : NULL;
+		size_t used = newline != NULL ? (size_t)(newline + 1 - text) : len;
+
+		keep_line(o, text, used);
+		text += used;
+		len -= used;
+	}
+}
+
+static void emit(struct output *o, const char *lines, size_t len)
+{
+	sink_write(o->sink, lines, len);
+	keep_lines(o, lines, len);
 }
 
 static void tap(const struct output *o, const char *line, size_t len, int64_t wall_ms, bool json)
@@ -60,11 +107,27 @@ static void tap_frame(const struct output *o, const struct log_frame *f)
 	}
 }
 
+/* The tails that have the line get its end, too. */
+static void end_line(struct output *o, const char *line, size_t len)
+{
+	struct list *pos;
+
+	list_foreach(&o->tails, pos) {
+		struct output_tail *t = container_of(pos, struct output_tail, link);
+
+		if (!o->shared || memmem(line, len, t->id, strlen(t->id)) != NULL) {
+			keep(t, "\n", 1);
+		}
+	}
+}
+
 static void emit_line(struct output *o, const char *line, size_t len)
 {
-	emit(o, line, len);
+	sink_write(o->sink, line, len);
+	keep_line(o, line, len);
 	if (len == 0 || line[len - 1] != '\n') {
-		emit(o, "\n", 1);
+		sink_write(o->sink, "\n", 1);
+		end_line(o, line, len);
 	}
 }
 
@@ -110,6 +173,11 @@ static void take_frames(struct output_pipe *p)
 	}
 }
 
+static void on_grave(void *ctx)
+{
+	free(ctx);
+}
+
 static void close_pipe(struct output_pipe *p)
 {
 	if (p->fd < 0) {
@@ -123,6 +191,11 @@ static void close_pipe(struct output_pipe *p)
 	loop_fd_del(p->home->loop, &p->source);
 	close(p->fd);
 	p->fd = -1;
+	if (!list_empty(&p->link)) {
+		list_unlink(&p->link);
+		p->home->attached_count--;
+		loop_defer(p->home->loop, &p->grave, on_grave, p);
+	}
 }
 
 /* One read. false: nothing is there now. */
@@ -160,22 +233,29 @@ static void on_readable(void *ctx, uint32_t events)
 	(void)read_some(p);
 }
 
+static void pipe_init(struct output_pipe *p, struct output *home)
+{
+	p->home = home;
+	p->fd = -1;
+	p->frames = false;
+	list_init(&p->link);
+	buf_init(&p->partial, 0);
+	loop_fd_init(&p->source, on_readable, p);
+}
+
 void output_init(struct output *o, struct loop *loop, struct sink *sink)
 {
 	o->loop = loop;
 	o->sink = sink;
 	o->tap = NULL;
 	o->extension = NULL;
-	o->tail_on = false;
-	buf_init(&o->tail, 0);
+	o->shared = false;
+	o->attached_count = 0;
+	list_init(&o->tails);
+	list_init(&o->attached);
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
-		struct output_pipe *p = &o->pipes[i];
-
-		p->home = o;
-		p->fd = -1;
-		p->frames = i == OUTPUT_FRAMES;
-		buf_init(&p->partial, 0);
-		loop_fd_init(&p->source, on_readable, p);
+		pipe_init(&o->pipes[i], o);
+		o->pipes[i].frames = i == OUTPUT_FRAMES;
 	}
 }
 
@@ -211,31 +291,79 @@ int output_open(struct output *o, int child_ends[OUTPUT_STREAMS])
 	return r;
 }
 
+int output_attach(struct output *o, int fd)
+{
+	struct output_pipe *p;
+	int r;
+
+	if (o->attached_count >= ATTACHED_MAX) {
+		close(fd);
+		return -EMFILE;
+	}
+	p = xcalloc(1, sizeof(*p));
+	pipe_init(p, o);
+	p->fd = fd;
+	r = loop_fd_add(o->loop, &p->source, fd, EPOLLIN);
+	if (r != 0) {
+		close(fd);
+		free(p);
+		return r;
+	}
+	list_push_back(&o->attached, &p->link);
+	o->attached_count++;
+	return 0;
+}
+
+static void read_all(struct output_pipe *p)
+{
+	unsigned reads = 64; /* a runtime that never stops writing must not keep the loop */
+
+	while (p->fd >= 0 && reads-- > 0 && !sink_full(p->home->sink) && read_some(p)) {
+	}
+}
+
 void output_collect(struct output *o)
 {
-	struct pollfd fds[OUTPUT_STREAMS];
+	struct pollfd fds[OUTPUT_STREAMS + COLLECTED_MAX];
+	struct output_pipe *pipes[OUTPUT_STREAMS + COLLECTED_MAX];
+	struct list *pos;
+	unsigned count = OUTPUT_STREAMS;
 
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
-		fds[i].fd = o->pipes[i].fd;
+		pipes[i] = &o->pipes[i];
+	}
+	list_foreach(&o->attached, pos) {
+		if (count < countof(pipes)) {
+			pipes[count++] = container_of(pos, struct output_pipe, link);
+		}
+	}
+	for (unsigned i = 0; i < count; i++) {
+		fds[i].fd = pipes[i]->fd;
 		fds[i].events = POLLIN;
 		fds[i].revents = 0;
 	}
 	/* One call for the usual case that nothing was written. */
-	if (poll(fds, OUTPUT_STREAMS, 0) <= 0) {
+	if (poll(fds, count, 0) <= 0) {
 		return;
 	}
-	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
-		unsigned reads = 64; /* a runtime that never stops writing must not keep the loop */
-
-		while (fds[i].revents != 0 && o->pipes[i].fd >= 0 && reads-- > 0 && !sink_full(o->sink) &&
-		       read_some(&o->pipes[i])) {
+	for (unsigned i = 0; i < count; i++) {
+		if (fds[i].revents != 0) {
+			read_all(pipes[i]);
 		}
 	}
 }
 
 void output_close(struct output *o)
 {
+	struct list *pos, *tmp;
+
 	output_collect(o);
+	list_foreach_safe(&o->attached, pos, tmp) {
+		struct output_pipe *p = container_of(pos, struct output_pipe, link);
+
+		read_all(p);
+		close_pipe(p);
+	}
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
 		close_pipe(&o->pipes[i]);
 	}
@@ -243,6 +371,11 @@ void output_close(struct output *o)
 
 void output_pause(struct output *o, bool pause)
 {
+	struct list *pos;
+
+	list_foreach(&o->attached, pos) {
+		loop_fd_mod(o->loop, &container_of(pos, struct output_pipe, link)->source, pause ? 0 : EPOLLIN);
+	}
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
 		if (o->pipes[i].fd >= 0) {
 			loop_fd_mod(o->loop, &o->pipes[i].source, pause ? 0 : EPOLLIN);
@@ -250,34 +383,63 @@ void output_pause(struct output *o, bool pause)
 	}
 }
 
-void output_tail_start(struct output *o)
+static struct output_tail *find_tail(struct output *o, const char *id)
 {
-	buf_clear(&o->tail);
-	o->tail_on = true;
+	struct list *pos;
+
+	list_foreach(&o->tails, pos) {
+		struct output_tail *t = container_of(pos, struct output_tail, link);
+
+		if (strcmp(t->id, id) == 0) {
+			return t;
+		}
+	}
+	return NULL;
 }
 
-void output_tail_add(struct output *o, const char *data, size_t len)
+void output_tail_start(struct output *o, const char *id)
 {
-	if (!o->tail_on) {
-		return;
-	}
-	buf_append(&o->tail, data, len);
-	if (o->tail.len > 16 * tail_bytes) {
-		buf_consume(&o->tail, o->tail.len - tail_bytes);
+	struct output_tail *t = xcalloc(1, sizeof(*t));
+
+	memcpy(t->id, id, sizeof(t->id));
+	buf_init(&t->text, 0);
+	list_push_back(&o->tails, &t->link);
+}
+
+void output_tail_add(struct output *o, const char *id, const char *data, size_t len)
+{
+	struct output_tail *t = find_tail(o, id);
+
+	if (t != NULL) {
+		keep(t, data, len);
 	}
 }
 
-struct blob *output_tail_take(struct output *o)
+struct blob *output_tail_take(struct output *o, const char *id)
 {
+	struct output_tail *t = find_tail(o, id);
 	struct blob *taken;
 
-	if (!o->tail_on) {
+	if (t == NULL) {
 		return NULL;
 	}
-	o->tail_on = false;
-	if (o->tail.len > tail_bytes) {
-		buf_consume(&o->tail, o->tail.len - tail_bytes);
+	list_unlink(&t->link);
+	if (t->text.len > tail_bytes) {
+		buf_consume(&t->text, t->text.len - tail_bytes);
 	}
-	taken = buf_to_blob(&o->tail);
+	taken = buf_to_blob(&t->text);
+	free(t);
 	return taken;
+}
+
+void output_fini(struct output *o)
+{
+	output_close(o);
+	while (!list_empty(&o->tails)) {
+		struct output_tail *t = list_first(&o->tails, struct output_tail, link);
+
+		list_unlink(&t->link);
+		buf_fini(&t->text);
+		free(t);
+	}
 }

@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/list.h"
 #include "loop/loop.h"
 
 struct extension;
@@ -37,34 +38,41 @@ struct output_tap {
 
 struct output {
 	const struct output_tap *tap; /* NULL = none; the owner sets it after output_init() */
+	bool shared;		      /* several events run: a line belongs to the one whose id is in it */
 	/* private */
 	struct loop *loop;
 	struct sink *sink;
 	struct extension *extension; /* whose output it is; NULL = the runtime's */
-	struct buf tail;	     /* log text of the current invocation, when its caller asked for it */
-	bool tail_on;
+	struct list tails;	     // output_tail::link: log text of running events whose callers asked for it
+	struct list attached;	     // output_pipe::link
+	unsigned attached_count;
 	struct output_pipe {
 		struct output *home;
 		struct loop_fd source;
 		int fd; /* read end; -1 = closed */
 		bool frames;
 		struct buf partial; /* begun line or frame */
+		struct list link;   // output::attached
+		struct loop_grave grave;
 	} pipes[OUTPUT_STREAMS];
 };
 
 void output_init(struct output *o, struct loop *loop, struct sink *sink);
 /* Makes the pipes and reads them from now on. child_ends are the caller's to close, after the spawn. 0 or -errno. */
 int output_open(struct output *o, int child_ends[OUTPUT_STREAMS]) MUST_CHECK;
+/* One more stream of lines; fd is moved. 0 or -errno. */
+int output_attach(struct output *o, int fd) MUST_CHECK;
 /* Reads whatever has been written so far. */
 void output_collect(struct output *o);
 /* As above, then closes the pipes; a line that was begun is ended. */
 void output_close(struct output *o);
+void output_fini(struct output *o);		 /* closes it as well */
 void output_pause(struct output *o, bool pause); /* the sink is full / has space */
 
-/* The log tail: from start on every line is kept as well, the last 4 KB of it at least. */
-void output_tail_start(struct output *o);
-void output_tail_add(struct output *o, const char *data, size_t len);
+/* The log tail of an event: from start on every line of it is kept as well, the last 4 KB of it at least. */
+void output_tail_start(struct output *o, const char *id);
+void output_tail_add(struct output *o, const char *id, const char *data, size_t len);
 /* The last 4 KB, NULL if it was not started. */
-struct blob *output_tail_take(struct output *o) MUST_CHECK;
+struct blob *output_tail_take(struct output *o, const char *id) MUST_CHECK;
 
 #endif

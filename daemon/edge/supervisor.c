@@ -97,6 +97,18 @@ static int open_listener(struct supervisor *s, struct host *h, struct err *err)
 	return 0;
 }
 
+/* The workers of a managed instance take their logs to a socket; a descriptor could not be told apart in them. */
+static void give_log_socket(struct host *h, char **env, struct child_spec *spec)
+{
+	int r = log_socket_open(&h->logs);
+
+	if (r != 0) {
+		log_warn("no log socket, the workers of the runtime share its stdout: %s", strerror(-r));
+	}
+	child_env_log_socket(env, h->logs.path);
+	spec->fds[3] = -1;
+}
+
 static int spawn(struct supervisor *s, struct host *h)
 {
 	const struct config *cfg = s->deps.cfg;
@@ -118,12 +130,16 @@ static int spawn(struct supervisor *s, struct host *h)
 	spec.fds[1] = ends[OUTPUT_STDOUT];
 	spec.fds[2] = ends[OUTPUT_STDERR];
 	spec.fds[3] = ends[OUTPUT_FRAMES];
+	if (cfg->init_type == INIT_MANAGED) {
+		give_log_socket(h, env, &spec);
+	}
 	r = child_spawn(s->deps.children, &h->child, &spec);
 	child_env_free(env);
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
 		close(ends[i]);
 	}
 	if (r != 0) {
+		log_socket_close(&h->logs);
 		output_close(&h->output);
 	}
 	return r;
@@ -247,6 +263,7 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	}
 	/* An answer it sent right before it ended is in a socket still, and counts. */
 	httpd_listener_settle(h->listener);
+	log_socket_close(&h->logs);
 	output_close(&h->output);
 	if (extension_alive(&inst->extensions) == 0) {
 		httpd_listener_kick(h->listener);
@@ -254,13 +271,13 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	dispatch_exited(s->dispatch, inst, ex->signaled, ex->code, loop_now_us(s->deps.loop));
 }
 
-static void write_lines(struct supervisor *s, struct host *h, const struct buf *lines)
+static void write_lines(struct supervisor *s, struct host *h, const struct event *ev, const struct buf *lines)
 {
 	if (s->deps.cfg->print_reports) {
 		sink_write(s->deps.sink, lines->data, lines->len);
 	}
-	if (h != NULL) {
-		output_tail_add(&h->output, lines->data, lines->len);
+	if (h != NULL && ev->want_tail) {
+		output_tail_add(&h->output, ev->id, lines->data, lines->len);
 	}
 }
 
@@ -283,14 +300,15 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 		s->sample_wait_us = sample_us;
 		loop_timer_set(s->deps.loop, &s->sampler, loop_now_us(s->deps.loop) + sample_us);
 	}
+	h->output.shared = inst->tasks.running > 1;
 	if (ev->want_tail) {
-		output_tail_start(&h->output);
+		output_tail_start(&h->output, ev->id);
 	}
 	if (!s->deps.cfg->print_reports && !ev->want_tail) {
 		return;
 	}
 	report_start(&lines, &s->style, ev, clock_stamp(clock_wall_ms(), stamp));
-	write_lines(s, h, &lines);
+	write_lines(s, h, ev, &lines);
 	buf_fini(&lines);
 }
 
@@ -311,6 +329,7 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 	if (h != NULL) {
 		debugger_finished(s->deps.debugger, inst);
 		output_collect(&h->output);
+		h->output.shared = inst->tasks.running > 1;
 	}
 	if (!s->deps.cfg->print_reports && !r->event->want_tail) {
 		return NULL;
@@ -323,8 +342,8 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 		report_start(&lines, &s->style, r->event, stamp);
 	}
 	report_end(&lines, &s->style, r, used, stamp);
-	write_lines(s, h, &lines);
-	tail = h != NULL ? output_tail_take(&h->output) : tail_without_runtime(r->event, &lines);
+	write_lines(s, h, r->event, &lines);
+	tail = h != NULL ? output_tail_take(&h->output, r->event->id) : tail_without_runtime(r->event, &lines);
 	buf_fini(&lines);
 	return tail;
 }
@@ -415,6 +434,7 @@ static void host_init(struct supervisor *s, unsigned slot)
 	child_init(&h->child, on_child_exit);
 	output_init(&h->output, s->deps.loop, s->deps.sink);
 	h->output.tap = &h->tap;
+	log_socket_init(&h->logs, s->deps.loop, &h->output);
 	loop_timer_init(&h->kill_timer, on_kill_timer, h);
 }
 
@@ -432,6 +452,7 @@ struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err
 		.ready_timeout_us = cfg->ready_timeout_us,
 		.freeze = cfg->freeze,
 		.init_type = cfg->init_type,
+		.max_tasks = (unsigned)cfg->managed_concurrency,
 	};
 
 	s->deps = *deps;
@@ -473,8 +494,8 @@ void supervisor_free(struct supervisor *s)
 	children_finish(s->deps.children);
 	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
 		extension_host_fini(&s->hosts[i]);
-		output_close(&s->hosts[i].output);
-		buf_fini(&s->hosts[i].output.tail);
+		log_socket_close(&s->hosts[i].logs);
+		output_fini(&s->hosts[i].output);
 	}
 	loop_timer_clear(s->deps.loop, &s->tick);
 	loop_timer_clear(s->deps.loop, &s->sampler);

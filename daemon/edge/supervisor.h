@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "core/dispatch.h"
 #include "edge/child_env.h"
+#include "edge/log_socket.h"
 #include "edge/output.h"
 #include "io/child.h"
 #include "loop/loop.h"
@@ -37,7 +38,8 @@ struct host {
 	char token[33];			 /* SnapStart: what the runtime shows for credentials; "" = no runtime yet */
 	struct child child;
 	struct output output;
-	struct output_tap tap; /* of all its processes' output */
+	struct log_socket logs; /* managed instances */
+	struct output_tap tap;	/* of all its processes' output */
 	struct extension_host
 		*extensions[EXTENSIONS_MAX]; /* by place in instance::extensions; NULL = not needed yet */
 	void (*extension_exit)(struct host *h, struct extension *x, const struct child_exit *ex);
