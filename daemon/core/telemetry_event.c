@@ -228,6 +228,10 @@ static void put_report_metrics(struct buf *out, const struct scene *s)
 
 	buf_puts(out, ",\"metrics\":{");
 	put_ms(out, "durationMs", us);
+	if (w->init_type == INIT_MANAGED) {
+		buf_putc(out, '}');
+		return;
+	}
 	buf_printf(out, ",\"billedDurationMs\":%lld,\"memorySizeMB\":%u,\"maxMemoryUsedMB\":%llu",
 		   (long long)((us + 999) / 1000), s->facts->memory_mb,
 		   (unsigned long long)((s->used_bytes + (1 << 20) - 1) >> 20));

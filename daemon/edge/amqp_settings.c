@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "edge/config.h"
+#include "edge/managed_settings.h"
 
 static bool given(enum config_choice c, bool fallback)
 {
@@ -44,7 +45,7 @@ int amqp_settings_load(const struct config *cfg, struct amqp_settings *out, stru
 	}
 	out->durable = given(cfg->amqp_queue_durable, out->quorum);
 	out->auto_delete = given(cfg->amqp_queue_auto_delete, !out->quorum);
-	out->prefetch = (uint16_t)(cfg->amqp_prefetch > 0 ? cfg->amqp_prefetch : cfg->max_concurrency);
+	out->prefetch = (uint16_t)(cfg->amqp_prefetch > 0 ? cfg->amqp_prefetch : managed_capacity(cfg));
 	out->max_deliveries = (unsigned)cfg->amqp_max_deliveries;
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "core/function_name.h"
 #include "edge/aws_settings.h"
 #include "edge/command.h"
+#include "edge/managed_settings.h"
 
 /* The first ones, and HOST, own a string. */
 enum kind {
@@ -59,7 +60,7 @@ static const struct option options[] = {
 	{ "AWS_LAMBDA_FUNCTION_TIMEOUT", SECONDS, AT(timeout_us), 0, 5400, "3", true,
 	  "seconds, fractions allowed, more than 0 and at most 5400; runs from hand-over of the event" },
 	{ "AWS_LAMBDA_INIT_TIMEOUT", SECONDS, AT(init_timeout_us), 0, 5400, "10", true,
-	  "seconds for the init phase" },
+	  "seconds for the init phase; managed instances: 130, or the function's timeout if that is more" },
 	{ "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", NUMBER, AT(memory_mb), 1, 1048576, "3008", false,
 	  "MB; reported only, nothing enforces it" },
 	{ "AWS_LAMBDA_FUNCTION_IDLETIMEOUT", SECONDS_OR_0, AT(idle_timeout_us), 0, 31536000, "1800", true,
@@ -67,7 +68,7 @@ static const struct option options[] = {
 	{ "MAX_CONCURRENCY", NUMBER, AT(max_concurrency), 1, 1000, "1", true,
 	  "runtime processes in this environment, started on demand" },
 	{ "AWS_LAMBDA_MAX_CONCURRENCY", NUMBER, AT(managed_concurrency), 1, 1600, NULL, false,
-	  "Lambda Managed Instances: exported to the runtime only when set" },
+	  "Lambda Managed Instances: a runtime process takes so many events at once, 1 to 1600; exported to it" },
 	{ "AWS_LAMBDA_INITIALIZATION_TYPE", INIT_TYPE, AT(init_type), 0, 0, "on-demand", false,
 	  "on-demand; provisioned-concurrency: a runtime is started ahead of work; snap-start: runtimes wait in "
 	  "restore/next" },
@@ -104,7 +105,7 @@ static const struct option options[] = {
 	  "the queue goes with its last consumer; default: TRUE, quorum queues FALSE" },
 	{ "AMQP_QUEUE_TYPE", QUEUE_TYPE, AT(amqp_quorum), 0, 0, "classic", true, "classic or quorum" },
 	{ "AMQP_PREFETCH", NUMBER, AT(amqp_prefetch), 1, 65535, NULL, true,
-	  "messages taken from the queue ahead of their acknowledgement; default: MAX_CONCURRENCY" },
+	  "messages taken from the queue ahead of their acknowledgement; default: what can run at once" },
 	{ "AMQP_MAX_DELIVERIES", NUMBER, AT(amqp_max_deliveries), 1, 1000000, "5", true,
 	  "a message that ends the runtime so often is answered with the error instead of delivered again" },
 	{ "DEBUGGER_ACTIVE", TEXT, AT(debugger_active), 0, 0, NULL, true,
@@ -355,7 +356,7 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 		snprintf(out, size, "process or none");
 		break;
 	case INIT_TYPE:
-		snprintf(out, size, "on-demand, provisioned-concurrency or snap-start");
+		snprintf(out, size, "on-demand, provisioned-concurrency, snap-start or lambda-managed-instances");
 		break;
 	case TEXT:
 	case SECRET:
@@ -467,6 +468,13 @@ static void derive_name(struct config *cfg)
 	cfg->function_name = name;
 }
 
+static bool is_given(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && *value != '\0';
+}
+
 static int load(struct config *cfg, int argc, char **argv, struct err *err)
 {
 	cfg->ready_timeout_us = -1;
@@ -476,10 +484,13 @@ static int load(struct config *cfg, int argc, char **argv, struct err *err)
 	if (cfg->region == NULL) {
 		cfg->region = xstrdup("us-east-1");
 	}
-	cfg->json = cfg->log_json || cfg->structured;
 	if (cfg->init_caching) {
 		cfg->init_type = INIT_SNAP_START;
 	}
+	if (managed_settle(cfg, is_given("AWS_LAMBDA_INIT_TIMEOUT"), is_given("AWS_LAMBDA_LOG_FORMAT"), err) != 0) {
+		return -1;
+	}
+	cfg->json = cfg->log_json || cfg->structured;
 	return 0;
 }
 

@@ -83,11 +83,12 @@ static void refuse_state(struct httpd_req *req, const struct extension *x, const
 /* --- register --- */
 
 /* false: req has been answered. */
-static bool read_events(struct httpd_req *req, bool external, unsigned *events)
+static bool read_events(const struct extensions_api *api, struct httpd_req *req, bool external, unsigned *events)
 {
 	struct blob *body = httpd_req_take_body(req);
 	struct json_strings names = { NULL, 0 };
 	struct json_strings keys = { NULL, 0 };
+	bool managed = api->cfg->init_type == INIT_MANAGED;
 	struct err err = ERR_INIT;
 	char text[128] = "";
 
@@ -101,8 +102,12 @@ static bool read_events(struct httpd_req *req, bool external, unsigned *events)
 			 "configurationKeys are deprecated; use environment variables instead");
 		refuse(req, "InvalidRequestFormat", text);
 	}
+	if (managed && !external && names.count > 0 && text[0] == '\0') {
+		snprintf(text, sizeof(text), "%s", "No events allowed for internal extensions");
+		refuse(req, "Extension.InvalidEventType", text);
+	}
 	for (size_t i = 0; i < names.count && text[0] == '\0'; i++) {
-		if (strcmp(names.items[i], "INVOKE") == 0) {
+		if (!managed && strcmp(names.items[i], "INVOKE") == 0) {
 			*events |= EXT_INVOKE;
 		} else if (strcmp(names.items[i], "SHUTDOWN") != 0) {
 			snprintf(text, sizeof(text), "%.64s: ErrorInvalidEventType", names.items[i]);
@@ -193,7 +198,7 @@ static void on_register(struct extensions_api *api, struct httpd_req *req)
 		return;
 	}
 	x = extension_named(&inst->extensions, name);
-	if (!read_events(req, x != NULL && x->external, &events)) {
+	if (!read_events(api, req, x != NULL && x->external, &events)) {
 		return;
 	}
 	v = dispatch_register(api->dispatch, inst, name, events, &x, loop_now_us(api->loop));

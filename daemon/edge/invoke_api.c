@@ -22,6 +22,8 @@
 /* Descriptors that the rest of the daemon needs: a handful, and per runtime its pipes, listener and connections. */
 static const uint64_t reserved_fds = 128;
 static const uint64_t fds_per_runtime = 8;
+/* Of a managed instance: its connection, and its log's two. */
+static const uint64_t fds_per_worker = 3;
 /* All AWS headers together stay below 16 KiB. libmicrohttpd keeps this much for every connection that ever sent a second
  * request, and the headers of the reply have to fit in too. */
 static const size_t max_head = 32 * 1024;
@@ -317,7 +319,8 @@ static void on_request(void *ctx, struct httpd_req *req)
 
 static unsigned max_connections(const struct config *cfg)
 {
-	uint64_t reserved = reserved_fds + fds_per_runtime * cfg->max_concurrency;
+	uint64_t reserved = reserved_fds +
+			    (fds_per_runtime + fds_per_worker * cfg->managed_concurrency) * cfg->max_concurrency;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {

@@ -58,6 +58,8 @@ static void reply_verdict(const struct call *c, enum rt_verdict verdict, const c
 {
 	if (verdict == RT_OK) {
 		api_reply_accepted(c->req);
+	} else if (verdict == RT_INVALID_ID && dispatch_was_late(c->inst, c->id)) {
+		api_reply_error(c->req, 410, "InvokeTimeout", "Invoke timeout");
 	} else if (verdict == RT_INVALID_ID) {
 		api_reply_error(c->req, 400, "InvalidRequestID", "Invalid request ID");
 	} else {

@@ -12,6 +12,7 @@
 #include "core/dispatch.h"
 #include "edge/aws_client.h"
 #include "edge/config.h"
+#include "edge/managed_settings.h"
 #include "edge/sqs.h"
 #include "edge/sqs_bridge_priv.h"
 
@@ -101,7 +102,7 @@ static bool is_looked_up(const struct sqs_bridge *b)
 
 static unsigned places(const struct sqs_bridge *b)
 {
-	unsigned all = (unsigned)b->deps.cfg->max_concurrency;
+	unsigned all = managed_capacity(b->deps.cfg);
 	unsigned running = b->count[DELIVERY_RUNNING];
 	unsigned ending = b->count[DELIVERY_SENDING] + b->count[DELIVERY_DELETING];
 

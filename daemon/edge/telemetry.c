@@ -261,7 +261,8 @@ static void on_lifecycle(void *ctx, struct instance *inst, const struct lifecycl
 	}
 	/* What was written before comes before. At LC_START that was read before the event was handed over, and what is
 	 * there now is of the event; before LC_REPORT there was LC_RUNTIME_DONE. */
-	if (scene->host->tap.fn != NULL && what->kind != LC_START && what->kind != LC_REPORT) {
+	if (scene->host->tap.fn != NULL && what->kind != LC_START &&
+	    (what->kind != LC_REPORT || telemetry_hub_managed(hub))) {
 		output_collect(&scene->host->output);
 	}
 	say(scene, what);
@@ -287,6 +288,11 @@ enum telemetry_verdict telemetry_hub_subscribe(struct telemetry_hub *hub, struct
 		emit(scene, &ev);
 	}
 	return verdict;
+}
+
+bool telemetry_hub_managed(const struct telemetry_hub *hub)
+{
+	return hub->cfg->init_type == INIT_MANAGED;
 }
 
 bool telemetry_hub_open(const struct telemetry_hub *hub, const struct host *h)

@@ -24,6 +24,8 @@ void telemetry_hub_free(struct telemetry_hub *hub);
 /* By the extension of that name in the environment of h. */
 enum telemetry_verdict telemetry_hub_subscribe(struct telemetry_hub *hub, struct host *h, const char *extension,
 					       const struct telemetry_want *want) MUST_CHECK;
+/* Are they managed instances? */
+bool telemetry_hub_managed(const struct telemetry_hub *hub);
 /* Is the environment still in its init phase, so that extensions may subscribe? */
 bool telemetry_hub_open(const struct telemetry_hub *hub, const struct host *h);
 

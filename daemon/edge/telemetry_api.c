@@ -87,7 +87,8 @@ bool telemetry_api_request(void *ctx, struct httpd_req *req)
 	struct route_match m;
 
 	route_find(routes, countof(routes), httpd_req_method(req), httpd_req_path(req), &m);
-	if (m.result == ROUTE_NO_PATH) {
+	/* Managed instances have no Logs API. */
+	if (m.result == ROUTE_NO_PATH || (telemetry_hub_managed(ctx) && m.id == API_LOGS)) {
 		return false;
 	}
 	if (m.result == ROUTE_WRONG_METHOD) {
