@@ -63,8 +63,10 @@ def test_children_of_the_runtime_too(frozen):
 def test_runs_while_there_is_work(frozen):
     d = frozen(AWS_LAMBDA_FUNCTION_TIMEOUT="60")
     gates = [Gate(), Gate()]
-    futures = [d.later({"do": "gate", "fifo": g.path}) for g in gates]
+    # One after the other: the gates are opened in the order in which the events run.
+    futures = [d.later({"do": "gate", "fifo": gates[0].path})]
     d.wait_metric('lambda_runtimes{state="busy"}', 1)
+    futures.append(d.later({"do": "gate", "fifo": gates[1].path}))
     d.wait_queued(1)
     assert len(d.children()) == 2
     assert not any(state(pid) == "T" for pid in d.children())
