@@ -60,6 +60,15 @@ ALL = [
     Runtime("cpp", ("{out}/bootstrap",), False, "ConformanceError"),
 ]
 
+# Those that take several events at once, with what they say when an answer of theirs came too late.
+MANAGED = [
+    (next(runtime for runtime in ALL if runtime.name == "python"), "This won't kill the Runtime loop"),
+    (
+        Runtime("node-managed", (*NODE, "index.handler"), True, "RangeError"),
+        "Http response code: 410",
+    ),
+]
+
 
 def build(script, out):
     """Runs a build.sh; one that finds nothing changed returns at once."""

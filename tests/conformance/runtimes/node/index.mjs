@@ -18,6 +18,7 @@ const actions = {
     throw new RangeError(event.message);
   },
   sleep: (event) => new Promise((resolve) => setTimeout(resolve, event.seconds * 1000, 'slept')),
+  fetch: async (event) => (await fetch(event.url)).text(),
   context: (event, context) => describe(context),
   exit: (event) => process.exit(event.code),
   log: (event) => {

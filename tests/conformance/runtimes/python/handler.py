@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import time
+import urllib.request
 
 
 def describe(context):
@@ -36,6 +37,9 @@ def handler(event, context):
         case "sleep":
             time.sleep(event["seconds"])
             return "slept"
+        case "fetch":
+            with urllib.request.urlopen(event["url"]) as reply:
+                return reply.read().decode()
         case "context":
             return describe(context)
         case "exit":
