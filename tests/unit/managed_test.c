@@ -45,6 +45,8 @@ struct world {
 	struct caller callers[CALLERS];
 	struct slot_poll polls[POLLS];
 	unsigned poll_count;
+	struct extension *extension;
+	struct ext_poll extension_poll;
 };
 
 static void note(struct world *w, const char *fmt, ...) PRINTF(2, 3);
@@ -211,7 +213,9 @@ static void answer(struct world *w, const char *id, unsigned slot, enum outcome_
 		assert_int_equal(dispatch_answer(w->d, inst, id, &a, w->now), RT_OK);
 	} else {
 		assert_int_equal(dispatch_answer(w->d, inst, id, &a, w->now), dispatch_may_answer(inst, id));
-		note(w, dispatch_was_late(inst, id) ? "410" : "400");
+		note(w, dispatch_may_answer(inst, id) == RT_INVALID_STATE ? "403"
+			: dispatch_was_late(inst, id)			  ? "410"
+									  : "400");
 	}
 	blob_unref(a.body);
 }
@@ -267,6 +271,21 @@ static void step(struct world *w, const char *word)
 			note(w, "403");
 		}
 		blob_unref(body);
+		break;
+	case 'X': /* an internal extension registers */
+		assert_int_equal(
+			dispatch_register(w->d, dispatch_instance(w->d, slot), "inside", 0, &w->extension, w->now),
+			EXT_OK);
+		break;
+	case 'Y': /* it asks for an event */
+		assert_int_equal(dispatch_extension_poll(w->d, dispatch_instance(w->d, slot), w->extension,
+							 &w->extension_poll, w->now),
+				 EXT_OK);
+		break;
+	case 'E': /* it gives up */
+		assert_int_equal(dispatch_extension_error(w->d, dispatch_instance(w->d, slot), w->extension, false,
+							  "Extension.X", w->now),
+				 EXT_OK);
 		break;
 	case 't': /* t500: milliseconds pass */
 		pass_time(w, atoi(word + 1));
@@ -335,6 +354,10 @@ static const struct {
 	{ "a crash ends all, the next finds a fresh one", "sa n0 n0 n0 sb sc rb x0 | sd n0 rd",
 	  "start0 0<a 0<b 0<c b=success report:b+init a=exit report:a c=exit report:c | start0 0<d d=success "
 	  "report:d+init" },
+	{ "an extension that gives up ends all", "sa X0 Y0 n0 n0 sb E0 ra | x0 sc",
+	  "start0 0<a 0<b stop0:failure a=exit report:a+init b=exit report:b 403 | start0" },
+	{ "init waits for extensions, events do not", "sa X0 n0 | Y0 ra n0 sb",
+	  "start0 | 0<a a=success report:a+init 0<b" },
 	{ "a late answer is forgotten with its environment", "sa n0 t3000 x0 sb n0 | ra",
 	  "start0 0<a a=timeout "
 	  "report:a+init start0 0<b | 400" },
