@@ -201,7 +201,8 @@ def test_two_connections_one_to_consume_one_with_confirms_to_publish(serve, brok
     assert sorted(mine) == [["0", "true", "0"], ["1", "false", "7"]]
 
 
-@pytest.mark.parametrize("env,held", [({}, 1), ({"MAX_CONCURRENCY": "3"}, 3), ({"MAX_CONCURRENCY": "2", "AMQP_PREFETCH": "5"}, 5)])
+@pytest.mark.parametrize("env,held", [({}, 1), ({"MAX_CONCURRENCY": "3"}, 3), ({"MAX_CONCURRENCY": "2", "AMQP_PREFETCH": "5"}, 5),
+                                      ({"MAX_CONCURRENCY": "2", "AWS_LAMBDA_MAX_CONCURRENCY": "3"}, 6)])
 def test_no_more_is_taken_than_prefetch_says(serve, broker, client, queue, env, held):
     d = serve(IDLE, env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "600", "AWS_LAMBDA_INIT_TIMEOUT": "600", **env})
     for _ in range(8):

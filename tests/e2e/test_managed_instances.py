@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from extensions import said, write_extension
+from extensions import extension_pid, said, write_extension
 from harness import IDLE, LIMIT, SANITIZED, Runtime, run, wait_gone
 from telemetry import Extensions
 
@@ -304,6 +304,18 @@ def test_extensions_with_shutdown_do_not_hold_events_up(start, tmp_path):
     assert d.invoke(b"[2]").body == b"[2]"
     assert d.stop() == 0
     assert json.loads(said(d, "one", "event 200 "))["shutdownReason"] == "spindown"
+
+
+def test_an_extension_that_ends_ends_all_events(start, tmp_path):
+    write_extension(tmp_path, "one", "SHUTDOWN", [])
+    d = managed(start, 2, LAMBDA_EXTENSIONS_DIR=str(tmp_path))
+    futures = [d.later({"n": n}) for n in range(2)]
+    polling = workers(d, 2)
+    events = [worker.receive() for worker in polling]
+    os.kill(extension_pid(d, "one"), 9)
+    assert [fault(future.result(LIMIT)) for future in futures] == ["Extension.Crash"] * 2
+    assert len(events) == 2
+    wait_gone(*runtime_pids(d, 1))
 
 
 def test_internal_extensions_have_no_events(start):
