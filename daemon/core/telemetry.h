@@ -50,6 +50,7 @@ void telemetry_event_fini(struct telemetry_event *ev);
 /* What a subscriber asked for, checked already (edge/telemetry_request.h). */
 struct telemetry_want {
 	enum telemetry_form form;
+	bool newest;	/* schema 2025-01-29, the only one of managed instances */
 	unsigned types; /* telemetry_type, or-ed */
 	uint64_t max_items;
 	uint64_t max_bytes;

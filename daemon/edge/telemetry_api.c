@@ -63,6 +63,10 @@ static void subscribe(struct telemetry_hub *hub, struct httpd_req *req, enum tel
 	body = httpd_req_take_body(req);
 	r = telemetry_request_read(api, body->data, body->len, &want, why, sizeof(why));
 	blob_unref(body);
+	if (r == 0 && telemetry_hub_managed(hub) && !want.newest) {
+		snprintf(why, sizeof(why), "schemaVersion should be 2025-01-29, the only one of managed instances");
+		r = -1;
+	}
 	if (r != 0) {
 		api_reply_error(req, 400, words[api].invalid_type, why);
 		return;

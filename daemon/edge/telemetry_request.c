@@ -85,6 +85,7 @@ static void read_schema(struct reading *r, const struct json *root)
 	for (size_t i = 0; i < countof(known); i++) {
 		if (known[i].api == r->api && strcmp(known[i].version, version) == 0) {
 			r->want->form = known[i].form;
+			r->want->newest = i == countof(known) - 1;
 			return;
 		}
 	}

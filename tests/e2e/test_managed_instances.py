@@ -326,9 +326,14 @@ def test_internal_extensions_have_no_events(start):
     register = ("POST", "/2020-01-01/extension/register")
     reply = inside.call(*register, b'{"events":["SHUTDOWN"]}', {"Lambda-Extension-Name": "inside"})
     assert error(reply) == (403, "Extension.InvalidEventType", "No events allowed for internal extensions")
-    assert inside.call(*register, b'{"events":[]}', {"Lambda-Extension-Name": "inside"}).status == 200
-    reply = inside.call("PUT", "/2020-08-15/logs", b"{}", {"Lambda-Extension-Identifier": "x"})
-    assert reply.status == 404
+    reply = inside.call(*register, b'{"events":[]}', {"Lambda-Extension-Name": "inside"})
+    assert reply.status == 200
+    me = {"Lambda-Extension-Identifier": reply.headers["Lambda-Extension-Identifier"]}
+    assert inside.call("PUT", "/2020-08-15/logs", b"{}", me).status == 404
+    want = {"types": ["platform"], "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:1"}}
+    for schema, expected in (("2022-12-13", (400, "ValidationError")), ("2025-01-29", (200, None))):
+        reply = inside.call("PUT", "/2022-07-01/telemetry", json.dumps({"schemaVersion": schema, **want}).encode(), me)
+        assert (reply.status, json.loads(reply.body)["errorType"] if expected[1] else None) == expected
 
 
 def test_telemetry_of_several_at_once(start, tmp_path):
