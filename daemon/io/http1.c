@@ -107,7 +107,7 @@ static void retire(struct conn *c)
 
 void conn_close(struct conn *c)
 {
-	bool serving = c->state == SERVING;
+	bool serving = c->state == SERVING || c->state == STREAMING;
 
 	if (c->state == CLOSED) {
 		return;
@@ -129,6 +129,8 @@ void conn_begin_request(struct conn *c)
 	buf_fini(&req->body);
 	req->body_seen = 0;
 	req->body_state = HTTPD_BODY_OK;
+	req->is_stream = false;
+	req->stream = NULL;
 	req->owner = NULL;
 	req->on_gone = NULL;
 	conn_touch(c);
@@ -157,6 +159,7 @@ static void on_event(void *ctx, uint32_t events)
 	switch (c->state) {
 	case HEAD:
 	case BODY:
+	case STREAMING:
 		/* Also after a reset: what had come before it can still be read. */
 		(void)conn_read(c);
 		break;
@@ -237,7 +240,7 @@ static void on_kick(struct httpd *h, struct httpd_listener *l)
 
 static void settle_conn(struct conn *c)
 {
-	while ((c->state == HEAD || c->state == BODY) && conn_read(c)) {
+	while ((c->state == HEAD || c->state == BODY || c->state == STREAMING) && conn_read(c)) {
 	}
 }
 
@@ -332,6 +335,7 @@ static const struct httpd_backend backend = {
 	.alive = on_alive,
 	.reply = conn_reply,
 	.detach = on_detach,
+	.pause = conn_pause,
 };
 
 struct httpd *httpd_http1_new(struct loop *loop, const struct httpd_opts *opts)

@@ -18,6 +18,7 @@
 enum conn_state {
 	HEAD,
 	BODY,
+	STREAMING, /* a request is being served whose body comes in pieces */
 	SERVING,
 	WRITING,
 	LINGERING, /* the last reply was sent; what the peer still sends is thrown away until it closes */
@@ -64,6 +65,7 @@ struct conn {
 	enum conn_state state;
 	uint32_t interest;
 	bool complete; /* the request was read to its end, or as far as it goes */
+	bool paused;   /* STREAMING: its input has to wait */
 	bool last;     /* close after this reply */
 	struct http1_fields head_fields;
 	struct http1_fields trailers;
@@ -91,6 +93,7 @@ void conn_begin_request(struct conn *c);
 bool conn_read(struct conn *c);
 /* Goes on with input that was read before. */
 void conn_resume(struct conn *c);
+void conn_pause(struct httpd_req *req, bool paused);
 
 /* http1_reply.c */
 int conn_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of our own HTTP server: from bytes to a call of on_request. */
+#include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -8,6 +9,7 @@
 
 static const size_t body_max_seen = 256 << 20; /* a body that goes on longer is given up */
 
+/* The request is complete. */
 static void serve(struct conn *c)
 {
 	struct httpd_req *req = &c->req;
@@ -16,10 +18,22 @@ static void serve(struct conn *c)
 	c->complete = false;
 	/* However long it is parked, that is no idleness. */
 	list_unlink(&c->age_link);
-	req->method = c->head.method;
-	req->path = c->head.path;
-	req->query = c->head.query;
+	if (req->is_stream) {
+		conn_set_interest(c, HTTP1_WATCHING);
+		req->stream->end(req->owner);
+		return;
+	}
 	c->server->base.opts.on_request(c->server->base.opts.ctx, req);
+}
+
+/* Its head is, and the body goes to the handler as it comes. */
+static void serve_stream(struct conn *c)
+{
+	c->state = STREAMING;
+	c->paused = false;
+	list_unlink(&c->age_link);
+	c->server->base.opts.on_request(c->server->base.opts.ctx, &c->req);
+	assert(c->state != STREAMING || c->req.stream != NULL);
 }
 
 /* The request cannot even be read: one line that says why, then the end of the connection. */
@@ -46,6 +60,13 @@ static bool keep(struct conn *c, const char *data, size_t len)
 	struct httpd_req *req = &c->req;
 
 	req->body_seen += len;
+	if (req->is_stream) {
+		/* The end of a head may have been all of a piece. */
+		if (len > 0) {
+			req->stream->piece(req->owner, data, len);
+		}
+		return true;
+	}
 	if (req->body_seen > body_max_seen) {
 		return false;
 	}
@@ -71,6 +92,7 @@ static void expect_body(struct conn *c, uint64_t len)
 static void head_complete(struct conn *c)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const struct httpd_opts *o = &c->server->base.opts;
 	const char *why = "";
 	int status = http1_head_parse(&c->head_fields, &c->head, &why);
 
@@ -78,17 +100,23 @@ static void head_complete(struct conn *c)
 		refuse(c, status, why);
 		return;
 	}
-	buf_init(&c->req.body, c->server->base.opts.max_body);
+	c->req.method = c->head.method;
+	c->req.path = c->head.path;
+	c->req.query = c->head.query;
+	buf_init(&c->req.body, o->max_body);
 	if (!c->head.chunked && c->head.content_length == 0) {
 		c->complete = true;
 		return;
 	}
 	c->state = BODY;
 	http1_chunks_init(&c->chunks, &c->trailers);
-	if (!c->head.chunked) {
+	c->req.is_stream = o->wants_stream != NULL && o->wants_stream(o->ctx, &c->req);
+	if (c->req.is_stream) {
+		serve_stream(c);
+	} else if (!c->head.chunked) {
 		expect_body(c, c->head.content_length);
 	}
-	if (c->head.expect_continue) {
+	if (c->head.expect_continue && (c->state == BODY || c->state == STREAMING)) {
 		/* A socket that was just emptied of a request takes these few bytes. */
 		(void)!send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
@@ -133,10 +161,11 @@ static size_t take_length(struct conn *c, const char *data, size_t len)
 	uint64_t left = c->head.content_length - c->req.body_seen;
 	size_t n = len < left ? len : (size_t)left;
 
+	/* First, because the last piece may be answered at once. */
+	c->complete = n == left;
 	if (!keep(c, data, n)) {
 		conn_close(c);
 	}
-	c->complete = n == left;
 	return n;
 }
 
@@ -169,7 +198,7 @@ static size_t take(struct conn *c, const char *data, size_t len)
 {
 	size_t at = 0;
 
-	while (at < len && !c->complete && (c->state == HEAD || c->state == BODY)) {
+	while (at < len && !c->complete && (c->state == HEAD || c->state == BODY || c->state == STREAMING)) {
 		if (c->state == HEAD) {
 			at += take_head(c, data + at, len - at);
 		} else if (c->head.chunked) {
@@ -183,7 +212,7 @@ static size_t take(struct conn *c, const char *data, size_t len)
 
 static void serve_if_complete(struct conn *c)
 {
-	if (c->complete && c->state != CLOSED) {
+	if (c->complete && (c->state == HEAD || c->state == BODY || c->state == STREAMING)) {
 		serve(c);
 	}
 }
@@ -199,6 +228,19 @@ void conn_resume(struct conn *c)
 	serve_if_complete(c);
 	if (c->state == HEAD || c->state == BODY) {
 		conn_set_interest(c, HTTP1_READING);
+	} else if (c->state == STREAMING) {
+		conn_pause(&c->req, c->paused);
+	}
+}
+
+void conn_pause(struct httpd_req *req, bool paused)
+{
+	struct conn *c = conn_of(req);
+
+	c->paused = paused;
+	if (c->state == STREAMING) {
+		/* While it waits not even the end of its input is of interest; that comes behind what it has sent. */
+		conn_set_interest(c, paused ? 0 : HTTP1_READING);
 	}
 }
 
@@ -252,7 +294,7 @@ bool conn_read(struct conn *c)
 		return false;
 	}
 	if (n == 0) {
-		if (c->state == BODY) {
+		if (c->state == BODY || c->state == STREAMING) {
 			set_truncated(c);
 			serve(c);
 		} else {
@@ -260,7 +302,9 @@ bool conn_read(struct conn *c)
 		}
 		return false;
 	}
-	conn_touch(c);
+	if (c->state != STREAMING) {
+		conn_touch(c);
+	}
 	if (target == c->server->scratch) {
 		took_input(c, (size_t)n);
 	} else {

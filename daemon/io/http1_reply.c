@@ -136,11 +136,12 @@ int conn_reply(struct httpd_req *req, int status, const struct httpd_header *hea
 	struct buf *out = &c->server->out;
 	ssize_t n;
 
-	assert(c->state == SERVING);
-	c->state = WRITING;
-	if (c->server->base.quiet || !c->head.keep_alive) {
+	assert(c->state == SERVING || c->state == STREAMING);
+	/* A reply before the end of the request: what is left of that is not worth reading. */
+	if (c->server->base.quiet || !c->head.keep_alive || c->state == STREAMING) {
 		c->last = true;
 	}
+	c->state = WRITING;
 	render_head(c, status, headers, count, body != NULL ? body->len : 0);
 	if (status == 204 || strcmp(c->head.method, "HEAD") == 0) {
 		blob_unref(body);

@@ -291,6 +291,46 @@ int httpd_req_detach(struct httpd_req *req, struct buf *ahead)
 	return backend->detach != NULL ? backend->detach(req, ahead) : -1;
 }
 
+bool httpd_req_is_stream(const struct httpd_req *req)
+{
+	return req->is_stream;
+}
+
+void httpd_req_stream(struct httpd_req *req, const struct httpd_stream_ops *ops)
+{
+	assert(req->is_stream && req->owner != NULL);
+	req->stream = ops;
+}
+
+void httpd_req_pause(struct httpd_req *req, bool paused)
+{
+	assert(req->is_stream);
+	req->server->backend->pause(req, paused);
+}
+
+void httpd_reply_begin(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
+		       void (*writable)(void *owner))
+{
+	assert(req->owner != NULL);
+	req->writable = writable;
+	req->server->backend->reply_begin(req, status, headers, count);
+}
+
+size_t httpd_reply_write(struct httpd_req *req, const void *data, size_t len)
+{
+	return req->server->backend->reply_write(req, data, len);
+}
+
+void httpd_reply_end(struct httpd_req *req)
+{
+	req->server->backend->reply_end(req, true);
+}
+
+void httpd_reply_abort(struct httpd_req *req)
+{
+	req->server->backend->reply_end(req, false);
+}
+
 const char *httpd_reason(int status)
 {
 	static const struct {

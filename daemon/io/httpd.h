@@ -12,6 +12,13 @@
  *	its owner's on_gone(owner)  the peer hung up first (or its listener was kicked); set with httpd_req_own().
  *	                            A parked request without an owner is just forgotten.
  * A peer that half-closes looks the same as one that is gone.
+ *
+ * Streams, for what should not be waited for or is too large to be kept:
+ *	of a request (http1 only): where opts.wants_stream says so, on_request is called at the end of the head, and the
+ *	handler sets httpd_req_stream(). Pieces follow, then end(); the reply may come at any time, also before the end, which
+ *	closes the connection after it. Meanwhile httpd_req_pause() leaves what the peer sends in its socket.
+ *	of a reply (libmicrohttpd only): httpd_reply_begin() in place of httpd_reply(), then httpd_reply_write() any number of
+ *	times. What ends the request is then httpd_reply_end(), httpd_reply_abort() or on_gone().
  */
 #ifndef IO_HTTPD_H
 #define IO_HTTPD_H
@@ -43,6 +50,8 @@ struct httpd_opts {
 	unsigned max_conns;	 /* at this many the listeners wait until one closes */
 	int64_t idle_timeout_us; /* a connection without any progress outside a parked request is closed; 0 = never */
 	void (*on_request)(void *ctx, struct httpd_req *req);
+	/* The head of a request with a body is there: is the body to be streamed? NULL: never. http1 only. */
+	bool (*wants_stream)(void *ctx, const struct httpd_req *req);
 	void *ctx;
 };
 
@@ -86,6 +95,19 @@ struct blob *httpd_req_take_body(struct httpd_req *req) MUST_CHECK;
 
 /* Set before the handler returns, or at any time while parked. on_gone may not call back into httpd for req. */
 void httpd_req_own(struct httpd_req *req, void *owner, void (*on_gone)(void *owner));
+/* Of a request whose body is streamed; owner is that of httpd_req_own(). Neither may call httpd_listener_settle(). */
+struct httpd_stream_ops {
+	void (*piece)(void *owner, const char *data, size_t len); /* borrowed; len > 0 */
+	/* No more comes. The body's state is OK, and the trailers are there, or TRUNCATED. */
+	void (*end)(void *owner);
+};
+
+bool httpd_req_is_stream(const struct httpd_req *req);
+/* Before on_request returns, with an owner set. */
+void httpd_req_stream(struct httpd_req *req, const struct httpd_stream_ops *ops);
+/* A piece or two may still come that had been read before; and httpd_listener_settle() reads on all the same. */
+void httpd_req_pause(struct httpd_req *req, bool paused);
+
 /* Looks at the socket now: false if the peer has hung up already although on_gone has not come yet. */
 bool httpd_req_alive(const struct httpd_req *req);
 
@@ -104,5 +126,16 @@ struct httpd_header {
  * was taken; the caller may do something else with the content). req is gone in either case, on_gone is not called. */
 int httpd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
 		struct blob *body);
+
+/* A reply of unknown length; the request stays and needs an owner. writable(owner) is called when all that was written has
+ * been passed on to the socket; it may write, end or abort. */
+void httpd_reply_begin(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
+		       void (*writable)(void *owner));
+/* Takes all of it (copied). Returns the bytes that wait now: who has much to say stops at some bound of its own. */
+size_t httpd_reply_write(struct httpd_req *req, const void *data, size_t len);
+/* Both: req is gone, on_gone is not called. What was written before is sent before the end; after an abort the peer sees
+ * the connection closed in the middle. */
+void httpd_reply_end(struct httpd_req *req);
+void httpd_reply_abort(struct httpd_req *req);
 
 #endif

@@ -28,6 +28,12 @@ struct httpd_backend {
 	int (*reply)(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
 		     struct blob *body);
 	int (*detach)(struct httpd_req *req, struct buf *ahead); /* NULL: cannot */
+
+	/* NULL where the implementation has no streams of that kind. */
+	void (*pause)(struct httpd_req *req, bool paused);
+	void (*reply_begin)(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count);
+	size_t (*reply_write)(struct httpd_req *req, const void *data, size_t len);
+	void (*reply_end)(struct httpd_req *req, bool whole);
 };
 
 struct httpd {
@@ -62,6 +68,9 @@ struct httpd_req {
 	struct buf body;
 	size_t body_seen;
 	enum httpd_body body_state;
+	bool is_stream; /* its body comes in pieces */
+	const struct httpd_stream_ops *stream;
+	void (*writable)(void *owner); /* its reply goes in pieces */
 	void *owner;
 	void (*on_gone)(void *owner);
 };
