@@ -278,6 +278,9 @@ static const struct httpd_backend backend = {
 	.trailer = mhd_trailer,
 	.alive = mhd_alive,
 	.reply = mhd_reply,
+	.reply_begin = mhd_reply_begin,
+	.reply_write = mhd_reply_write,
+	.reply_end = mhd_reply_end,
 };
 
 static void on_library_log(void *cls, const char *fmt, va_list args) PRINTF(2, 0);

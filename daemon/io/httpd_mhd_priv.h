@@ -32,7 +32,30 @@ struct mhd_shard {
 	bool running; /* inside MHD_run */
 };
 
-struct mhd_req;
+enum mhd_state {
+	MHD_REQ_RECEIVING,
+	MHD_REQ_SERVING,
+	MHD_REQ_PARKED,
+	MHD_REQ_ANSWERED, /* nothing more to come from the handler */
+	MHD_REQ_STREAMING,
+	MHD_REQ_GONE,
+};
+
+struct mhd_req {
+	struct httpd_req req;
+	unsigned magic;
+	enum mhd_state state;
+	struct mhd_conn *conn;
+	struct MHD_Connection *handle;
+	bool started;
+	bool suspended;
+	char *target; /* path and query, split by a NUL */
+	struct MHD_Response *response;
+	int status;
+	struct buf out; /* of a streamed reply: what the library has yet to take, from out_at on */
+	size_t out_at;
+	bool cut; /* it ends without its end */
+};
 
 struct mhd_conn {
 	struct mhd_shard *shard;
@@ -58,10 +81,19 @@ void mhd_on_completed(void *cls, struct MHD_Connection *handle, void **req_cls, 
 /* The peer is to be treated as gone if the request is parked; not otherwise. */
 void mhd_req_drop(struct mhd_req *r);
 
+struct mhd_req *mhd_req_of(const struct httpd_req *req);
+void mhd_req_resume(struct mhd_req *r);
+void mhd_req_suspend(struct mhd_req *r);
+void mhd_add_headers(struct mhd_req *r, const struct httpd_header *headers, size_t count);
+
 /* Entries of the backend's table. */
 const char *mhd_header(const struct httpd_req *req, const char *name);
 const char *mhd_trailer(const struct httpd_req *req, const char *name);
 bool mhd_alive(const struct httpd_req *req);
 int mhd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body);
+/* httpd_mhd_stream.c */
+void mhd_reply_begin(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count);
+size_t mhd_reply_write(struct httpd_req *req, const void *data, size_t len);
+void mhd_reply_end(struct httpd_req *req, bool whole);
 
 #endif

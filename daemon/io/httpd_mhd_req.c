@@ -29,22 +29,7 @@ static const size_t reply_room = 8 * 1024;
 static const size_t pool_record = 80;
 static const unsigned req_magic = 0x6d726571;
 
-enum req_state { RECEIVING, SERVING, PARKED, ANSWERED, GONE };
-
-struct mhd_req {
-	struct httpd_req req;
-	unsigned magic;
-	enum req_state state;
-	struct mhd_conn *conn;
-	struct MHD_Connection *handle;
-	bool started;
-	bool suspended;
-	char *target; /* path and query, split by a NUL */
-	struct MHD_Response *response;
-	int status;
-};
-
-static struct mhd_req *req_of(const struct httpd_req *req)
+struct mhd_req *mhd_req_of(const struct httpd_req *req)
 {
 	struct mhd_req *r = container_of((struct httpd_req *)(uintptr_t)req, struct mhd_req, req);
 
@@ -52,7 +37,7 @@ static struct mhd_req *req_of(const struct httpd_req *req)
 	return r;
 }
 
-static void resume(struct mhd_req *r)
+void mhd_req_resume(struct mhd_req *r)
 {
 	if (r->suspended) {
 		r->suspended = false;
@@ -61,14 +46,20 @@ static void resume(struct mhd_req *r)
 	}
 }
 
+void mhd_req_suspend(struct mhd_req *r)
+{
+	MHD_suspend_connection(r->handle);
+	r->suspended = true;
+}
+
 void mhd_req_drop(struct mhd_req *r)
 {
-	if (r->state == PARKED) {
-		r->state = GONE;
+	if (r->state == MHD_REQ_PARKED || r->state == MHD_REQ_STREAMING) {
+		r->state = MHD_REQ_GONE;
 		if (r->req.on_gone != NULL) {
 			r->req.on_gone(r->req.owner);
 		}
-		resume(r);
+		mhd_req_resume(r);
 	}
 }
 
@@ -94,6 +85,7 @@ void *mhd_on_target(void *cls, const char *uri, struct MHD_Connection *handle)
 	r->req.path = r->target;
 	r->req.query = query != NULL ? query : "";
 	buf_init(&r->req.body, m->base.opts.max_body);
+	buf_init(&r->out, 0);
 	return r;
 }
 
@@ -110,6 +102,7 @@ void mhd_on_completed(void *cls, struct MHD_Connection *handle, void **req_cls, 
 	*req_cls = NULL;
 	assert(r->magic == req_magic && !r->suspended);
 	r->conn->active = NULL;
+	mhd_req_drop(r); /* a stream that the library gave up */
 	if (m->base.quiet) {
 		/* The reply may have been on its way already when the drain began, without a word about closing. */
 		shutdown(r->conn->fd, SHUT_RD);
@@ -118,6 +111,7 @@ void mhd_on_completed(void *cls, struct MHD_Connection *handle, void **req_cls, 
 		MHD_destroy_response(r->response);
 	}
 	buf_fini(&r->req.body);
+	buf_fini(&r->out);
 	free(r->target);
 	r->magic = 0;
 	free(r);
@@ -132,7 +126,7 @@ static enum MHD_Result queue_answer(struct mhd_req *r)
 
 static enum MHD_Result refuse(struct mhd_req *r, unsigned status, const char *why)
 {
-	r->state = ANSWERED;
+	r->state = MHD_REQ_ANSWERED;
 	r->status = (int)status;
 	r->response = MHD_create_response_from_buffer(strlen(why), (void *)(uintptr_t)why, MHD_RESPMEM_PERSISTENT);
 	(void)MHD_add_response_header(r->response, "Content-Type", "text/plain; charset=utf-8");
@@ -233,9 +227,8 @@ static bool keep(struct mhd_req *r, const char *data, size_t len)
 
 static enum MHD_Result park(struct mhd_req *r)
 {
-	r->state = PARKED;
-	MHD_suspend_connection(r->handle);
-	r->suspended = true;
+	r->state = MHD_REQ_PARKED;
+	mhd_req_suspend(r);
 	if (r->conn->hung_up) {
 		mhd_req_drop(r);
 	}
@@ -246,10 +239,16 @@ static enum MHD_Result serve(struct mhd_req *r, const char *method)
 {
 	const struct httpd_opts *o = &r->req.server->opts;
 
-	r->state = SERVING;
+	r->state = MHD_REQ_SERVING;
 	r->req.method = method;
 	o->on_request(o->ctx, &r->req);
-	return r->state == ANSWERED ? queue_answer(r) : park(r);
+	if (r->response == NULL) {
+		return park(r);
+	}
+	if (r->conn->hung_up) {
+		mhd_req_drop(r); /* a stream: nobody would tell its owner later */
+	}
+	return queue_answer(r);
 }
 
 enum MHD_Result mhd_on_access(void *cls, struct MHD_Connection *handle, const char *url, const char *method,
@@ -272,13 +271,14 @@ enum MHD_Result mhd_on_access(void *cls, struct MHD_Connection *handle, const ch
 		return keep(r, data, len) ? MHD_YES : MHD_NO;
 	}
 	switch (r->state) {
-	case RECEIVING:
+	case MHD_REQ_RECEIVING:
 		return serve(r, method);
-	case ANSWERED:
+	case MHD_REQ_ANSWERED:
+	case MHD_REQ_STREAMING:
 		return queue_answer(r);
-	case SERVING:
-	case PARKED:
-	case GONE:
+	case MHD_REQ_SERVING:
+	case MHD_REQ_PARKED:
+	case MHD_REQ_GONE:
 		break;
 	}
 	return MHD_NO;
@@ -288,7 +288,7 @@ enum MHD_Result mhd_on_access(void *cls, struct MHD_Connection *handle, const ch
 
 static const char *find_field(const struct httpd_req *req, enum MHD_ValueKind kind, const char *name)
 {
-	const char *value = MHD_lookup_connection_value(req_of(req)->handle, kind, name);
+	const char *value = MHD_lookup_connection_value(mhd_req_of(req)->handle, kind, name);
 	/* It lies in the connection's pool, and the library leaves the blanks behind it in place. */
 	char *end = value != NULL ? (char *)(uintptr_t)value + strlen(value) : NULL;
 
@@ -311,7 +311,7 @@ const char *mhd_trailer(const struct httpd_req *req, const char *name)
 bool mhd_alive(const struct httpd_req *req)
 {
 	char byte;
-	ssize_t n = recv(req_of(req)->conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(mhd_req_of(req)->conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
@@ -339,25 +339,30 @@ static void add_header(struct MHD_Response *response, const struct httpd_header 
 	free(clean);
 }
 
+void mhd_add_headers(struct mhd_req *r, const struct httpd_header *headers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		add_header(r->response, &headers[i]);
+	}
+	if (r->req.server->quiet) {
+		(void)MHD_add_response_header(r->response, "Connection", "close");
+	}
+}
+
 int mhd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body)
 {
-	struct mhd_req *r = req_of(req);
+	struct mhd_req *r = mhd_req_of(req);
 
-	assert(r->state == SERVING || r->state == PARKED);
+	assert(r->state == MHD_REQ_SERVING || r->state == MHD_REQ_PARKED);
 	if (body == NULL) {
 		body = blob_static("");
 	}
 	r->response = MHD_create_response_from_buffer_with_free_callback_cls(body->len, (void *)(uintptr_t)body->data,
 									     free_body, body);
 	assert(r->response != NULL);
-	for (size_t i = 0; i < count; i++) {
-		add_header(r->response, &headers[i]);
-	}
-	if (req->server->quiet) {
-		(void)MHD_add_response_header(r->response, "Connection", "close");
-	}
+	mhd_add_headers(r, headers, count);
 	r->status = status;
-	r->state = ANSWERED;
-	resume(r);
+	r->state = MHD_REQ_ANSWERED;
+	mhd_req_resume(r);
 	return 0;
 }
