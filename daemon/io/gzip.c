@@ -13,6 +13,11 @@
 static const int window_gzip = 15 + 16; /* zlib's way to say: gzip, largest window */
 static const size_t piece = 64 * 1024;
 
+uint32_t gzip_crc32(const void *data, size_t len)
+{
+	return (uint32_t)crc32_z(0, data, len);
+}
+
 enum gzip_result gzip_compress(struct buf *out, const void *data, size_t len)
 {
 	z_stream z;
