@@ -355,7 +355,8 @@ enum rt_verdict dispatch_poll(struct dispatch *d, struct instance *inst, struct 
 {
 	list_init(&p->link);
 	if (inst->rt == RT_INIT_ERROR || inst->rt == RT_RESTORE_READY || inst->rt == RT_RESTORE_ERROR ||
-	    inst->state == INST_DEAD || inst->state == INST_STARTING) {
+	    (inst->rt == RT_RESPONDING && inst->state == INST_BUSY) || inst->state == INST_DEAD ||
+	    inst->state == INST_STARTING) {
 		return RT_INVALID_STATE;
 	}
 	if (inst->state == INST_STOPPING) {

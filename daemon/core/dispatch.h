@@ -72,6 +72,7 @@ struct dispatch_config {
 	unsigned max_instances;
 	size_t max_pending;
 	size_t max_response; /* bytes; for the text of Function.ResponseSizeTooLarge */
+	size_t max_stream;   /* bytes of a streamed response */
 	int64_t invoke_timeout_us;
 	int64_t init_timeout_us;
 	int64_t idle_timeout_us;  /* 0 = never */
@@ -93,6 +94,7 @@ struct dispatch_stats {
 	uint64_t duration_sum_us;
 	uint64_t request_bytes;
 	uint64_t response_bytes;
+	uint64_t streams; /* answers that were passed on in pieces */
 };
 
 extern const int64_t dispatch_bucket_us[DISPATCH_BUCKETS];
@@ -139,6 +141,15 @@ enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id)
 bool dispatch_was_late(struct instance *inst, const char *id);
 enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
 				int64_t now_us) MUST_CHECK;
+/* May be answered, and who waits takes it in pieces: then dispatch_begin() is allowed. */
+bool dispatch_wants_stream(const struct instance *inst, const char *id);
+/* Only u->ops is set by the caller. Until u->ops->over() or dispatch_finish() the answer is u's. */
+void dispatch_begin(struct dispatch *d, struct instance *inst, const char *id, struct upload *u,
+		    const char *content_type, int64_t now_us);
+/* data: borrowed. false: that is too much; the event has ended with Function.ResponseSizeTooLarge, u is forgotten. */
+bool dispatch_piece(struct dispatch *d, struct upload *u, const char *data, size_t len, int64_t now_us) MUST_CHECK;
+/* a: RESPONSE, ERROR or INVALID; its body is the document of an error; size and begun_us are filled in here. */
+void dispatch_finish(struct dispatch *d, struct upload *u, const struct answer *a, int64_t now_us);
 /* body: borrowed; given verbatim to whoever waits. */
 enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,
 				    const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;

@@ -34,6 +34,7 @@ void release_invocation(struct dispatch *d, struct invocation *inv)
 		list_unlink(&inv->link);
 		d->pending_count--;
 	} else if (inv->state == INV_RUNNING) {
+		stream_release(inv->task);
 		inv->task->inv = NULL;
 		inv->task = NULL;
 	}
@@ -87,6 +88,9 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 		inst->rt = RT_RESPONDED;
 	}
 	inst->since_us = now_us;
+	out.error_type = error_type;
+	out.streamed = t->begun;
+	stream_over(t);
 	task_answered(&inst->tasks, t);
 	count_duration(d, r.duration_us);
 	if (later || d->observer != NULL) {
@@ -172,7 +176,7 @@ enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id)
 	if (t == NULL) {
 		return RT_INVALID_ID;
 	}
-	return t->state == TASK_RUNNING ? RT_OK : RT_INVALID_STATE;
+	return t->state == TASK_RUNNING && !t->begun ? RT_OK : RT_INVALID_STATE;
 }
 
 /* What is left to come back with /next, and for the extensions to be done. */
@@ -193,25 +197,20 @@ static void limit_return(struct dispatch *d, const struct task *t, int64_t now_u
 	dispatch_arm(d, inst->deadline_us);
 }
 
-enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
-				int64_t now_us)
+void take_answer(struct dispatch *d, struct task *t, const struct answer *a, int64_t now_us)
 {
-	enum rt_verdict verdict = dispatch_may_answer(inst, id);
 	struct outcome out = { .kind = a->kind, .content_type = a->content_type };
-	struct task *t = task_find(&inst->tasks, id);
+	struct instance *inst = t->inst;
 	const char *error_type = a->error_type;
 	struct fault f;
 
-	if (verdict != RT_OK || inst->state != INST_BUSY) {
-		return verdict;
-	}
 	if (a->kind == OUTCOME_TOO_LARGE) {
-		out.body = fault_too_large_body(a->size, d->cfg.max_response);
+		out.body = fault_too_large_body(a->size, t->begun ? d->cfg.max_stream : d->cfg.max_response);
 		error_type = FAULT_TOO_LARGE;
 		out.content_type = NULL;
 	} else if (a->kind == OUTCOME_INVALID) {
 		fault_set(&f, a->error_type, "%s", a->error_text);
-		out.body = fault_body(&f, id);
+		out.body = fault_body(&f, t->event->id);
 		out.content_type = NULL;
 	} else {
 		out.body = blob_ref(a->body);
@@ -231,7 +230,17 @@ enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const
 		/* A second /next that was parked all the while is as good as a new one. */
 		instance_back(d, inst, now_us);
 	}
-	return RT_OK;
+}
+
+enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
+				int64_t now_us)
+{
+	enum rt_verdict verdict = dispatch_may_answer(inst, id);
+
+	if (verdict == RT_OK && inst->state == INST_BUSY) {
+		take_answer(d, task_find(&inst->tasks, id), a, now_us);
+	}
+	return verdict;
 }
 
 enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,

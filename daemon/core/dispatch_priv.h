@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of core/dispatch, shared by its files: matching (dispatch.c), endings (dispatch_end.c), the parties of an
- * environment (dispatch_env.c), several events in one (dispatch_tasks.c) and what the observer is told (dispatch_tell.c). */
+ * environment (dispatch_env.c), several events in one (dispatch_tasks.c), streams (dispatch_stream.c) and what the observer
+ * is told (dispatch_tell.c). */
 #ifndef CORE_DISPATCH_PRIV_H
 #define CORE_DISPATCH_PRIV_H
 
@@ -50,6 +51,8 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 /* Init failed with *f, or with the runtime's own document if body is not NULL. Before: inst is off STARTING/INIT. */
 void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kind kind, const struct fault *f,
 		     struct blob *body, const char *content_type, int64_t now_us);
+/* The runtime has given its answer for t. */
+void take_answer(struct dispatch *d, struct task *t, const struct answer *a, int64_t now_us);
 void stop_instance(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us);
 /* Everything but the runtimes that owe an answer, and the extensions that are at work. */
 void stop_free_instances(struct dispatch *d, int64_t now_us);
@@ -98,6 +101,12 @@ void env_shutdown(struct dispatch *d, struct instance *inst, int64_t now_us);
 void env_kill_left(struct dispatch *d, struct instance *inst);
 /* The text of an init timeout, with the extension that was waited for. */
 void env_init_timeout(const struct dispatch *d, const struct instance *inst, struct fault *f);
+
+/* dispatch_stream.c: answers in pieces. */
+/* Whoever waited has gone, and does not hold the runtime up any more. */
+void stream_release(const struct task *t);
+/* t has its outcome. */
+void stream_over(struct task *t);
 
 /* dispatch_restore.c: SnapStart. */
 /* The oldest that waits; false: it has lost its connection meanwhile. */

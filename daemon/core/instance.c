@@ -23,6 +23,7 @@ const char *rt_state_name(enum rt_state s)
 		[RT_RESTORE_ERROR] = "RuntimeRestoreErrorState",
 		[RT_READY] = "Ready",
 		[RT_RUNNING] = "Running",
+		[RT_RESPONDING] = "InvocationResponse",
 		[RT_RESPONDED] = "RuntimeResponseSentState",
 	};
 

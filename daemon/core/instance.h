@@ -16,7 +16,7 @@
  *
  * and the Runtime API's view of the runtime, in AWS's names, which decides what a call may do:
  *
- *	Started -> InitError | Ready -> Running -> RuntimeResponseSentState -> Ready
+ *	Started -> InitError | Ready -> Running [-> InvocationResponse] -> RuntimeResponseSentState -> Ready
  *	Started -> RestoreReady -> Restoring -> Ready | RuntimeRestoreErrorState
  *
  * That of a managed instance stays Ready from its first /next on: what it works on are tasks (core/task.h).
@@ -58,6 +58,7 @@ enum rt_state {
 	RT_RESTORE_ERROR,
 	RT_READY,
 	RT_RUNNING,
+	RT_RESPONDING, /* with a stream */
 	RT_RESPONDED,
 	RT_COUNT, // keep last
 };

@@ -5,11 +5,16 @@
  *
  * The completion contract: after dispatch_submit(d, inv) exactly one of these ends it: inv->ops->done is called once
  * (it may be within the submit), or the owner calls dispatch_cancel(d, inv). After either, core holds no pointer to it.
+ *
+ * An owner that takes answers in pieces sets ops->begin and ops->piece. If the runtime streams its answer, these come before
+ * done(), which is the end in any case: a stream may still fail there (late errors, a runtime that stops in the middle,
+ * the timeout). To everybody else a streamed answer is given whole, within the limit of a buffered one.
  */
 #ifndef CORE_INVOCATION_H
 #define CORE_INVOCATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -68,6 +73,8 @@ struct outcome {
 	enum outcome_kind kind;
 	struct blob *body;	  /* NULL for THROTTLED and SHUTDOWN */
 	const char *content_type; /* NULL = application/json */
+	const char *error_type;	  /* NULL unless there was an error that has one */
+	bool streamed;		  /* begin() was called: body is NULL, or the document of what made the stream fail */
 	struct blob *log_tail;	  /* START..REPORT text, at most 4 KB; NULL unless asked for */
 	const char *id;		  /* that the function saw; NULL = the event's */
 	const char *version;	  /* that was executed; NULL = the configured one */
@@ -78,6 +85,9 @@ const char *outcome_name(enum outcome_kind kind);	/* "success", "timeout", ...: 
 
 struct invocation_ops {
 	void (*done)(struct invocation *inv, const struct outcome *out);
+	/* Both or none. begin(): the answer has begun; of head only content_type means anything. */
+	void (*begin)(struct invocation *inv, const struct outcome *head);
+	void (*piece)(struct invocation *inv, const char *data, size_t len); /* borrowed; may pause */
 };
 
 enum inv_state { INV_NEW, INV_QUEUED, INV_RUNNING, INV_DONE, INV_COUNT /* keep last */ };
@@ -94,6 +104,9 @@ struct invocation {
 };
 
 void invocation_init(struct invocation *inv, const struct invocation_ops *ops, struct event *ev); /* ev is moved */
+/* Between begin() and done(): let the runtime wait with the rest of its answer, or go on. A few pieces may still come that
+ * were on their way. */
+void invocation_pause(struct invocation *inv, bool paused);
 bool invocation_is_waiting(const struct invocation *inv); /* submitted, and no runtime has it yet */
 void invocation_fini(struct invocation *inv);		  /* not while QUEUED or RUNNING */
 

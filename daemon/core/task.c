@@ -57,6 +57,10 @@ struct task *task_begin(struct task_set *set, struct instance *inst, struct invo
 	t->inv = inv;
 	t->handed_us = now_us;
 	t->deadline_us = deadline_us;
+	t->upload = NULL;
+	t->begun = false;
+	t->begun_us = 0;
+	t->streamed = 0;
 	inv->state = INV_RUNNING;
 	inv->task = t;
 	return t;

@@ -31,6 +31,22 @@ struct wrap {
 	bool report_due; /* ops->finished waits for the extensions too */
 };
 
+struct task;
+struct upload;
+
+/* An answer that is being streamed by the runtime. Embedded in the Runtime API's request. */
+struct upload_ops {
+	void (*pause)(struct upload *u, bool paused);
+	/* The event has ended otherwise: core has forgotten u, and what comes yet is nobody's. */
+	void (*over)(struct upload *u);
+};
+
+struct upload {
+	const struct upload_ops *ops;
+	/* private */
+	struct task *task;
+};
+
 enum task_state { TASK_RUNNING, TASK_ANSWERED };
 
 struct task {
@@ -41,6 +57,10 @@ struct task {
 	struct invocation *inv; /* who waits for it; NULL when answered or cancelled */
 	int64_t handed_us;	/* when it was handed over */
 	int64_t deadline_us;	/* of the answer; INT64_MAX = none */
+	struct upload *upload;	/* its answer is on its way in pieces; NULL = not, or not any more */
+	bool begun;		/* one of those has begun */
+	int64_t begun_us;
+	size_t streamed; /* bytes of it so far */
 	struct wrap wrap;
 };
 

@@ -21,6 +21,7 @@ struct err;
  * (MAX_PENDING + MAX_CONCURRENCY) x request + MAX_CONCURRENCY x response, and what idle connections hold. */
 #define MAX_REQUEST_BODY ((size_t)6291456)
 #define MAX_RESPONSE_BODY ((size_t)6291556)
+#define MAX_RESPONSE_STREAM ((size_t)209715200)
 #define MAX_RUNTIME_HEAD ((size_t)1 << 20)
 
 /* A switch whose default depends on others. */

@@ -62,6 +62,8 @@ void metrics_render(const struct dispatch *d, struct buf *out)
 	render_outcomes(st, out);
 	render_durations(st, out);
 	render_runtimes(d, st, out);
+	describe(out, "lambda_streamed_responses_total", "counter", "Responses passed on while they were made.");
+	buf_printf(out, "lambda_streamed_responses_total %llu\n", (ull)st->streams);
 	describe(out, "lambda_request_bytes_total", "counter", "Bytes of events taken.");
 	buf_printf(out, "lambda_request_bytes_total %llu\n", (ull)st->request_bytes);
 	describe(out, "lambda_response_bytes_total", "counter", "Bytes of results given.");

@@ -446,6 +446,7 @@ struct supervisor *supervisor_new(const struct supervisor_deps *deps, struct err
 		.max_instances = (unsigned)cfg->max_concurrency,
 		.max_pending = (size_t)cfg->max_pending,
 		.max_response = MAX_RESPONSE_BODY,
+		.max_stream = MAX_RESPONSE_STREAM,
 		.invoke_timeout_us = cfg->timeout_us,
 		.init_timeout_us = cfg->init_timeout_us,
 		.idle_timeout_us = cfg->idle_timeout_us,

@@ -34,6 +34,12 @@ struct slot_poll {
 	bool parked; /* between dispatch_poll and deliver */
 };
 
+struct slot_upload {
+	struct upload upload;
+	struct world *world;
+	unsigned slot;
+};
+
 /* The outside: writes down what core asks of it, as words in a log. */
 struct world {
 	struct dispatch *d;
@@ -44,6 +50,7 @@ struct world {
 	bool start_fails;
 	struct caller callers[CALLERS];
 	struct slot_poll polls[SLOTS][2];
+	struct slot_upload uploads[SLOTS];
 	char last_body[512];
 };
 
@@ -133,14 +140,49 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 	struct caller *c = container_of(inv, struct caller, inv);
 	struct world *w = c->world;
 
-	note(w, "%c=%s", c->name, outcome_name(out->kind));
+	note(w, "%c=%s%s", c->name, out->streamed ? "..." : "", outcome_name(out->kind));
 	w->last_body[0] = '\0';
 	if (out->body != NULL) {
 		snprintf(w->last_body, sizeof(w->last_body), "%s", out->body->data);
 	}
 }
 
-static const struct invocation_ops caller_ops = { on_done };
+static const struct invocation_ops caller_ops = { .done = on_done };
+
+static void on_begin(struct invocation *inv, const struct outcome *head)
+{
+	const struct caller *c = container_of(inv, struct caller, inv);
+
+	assert_string_equal(head->content_type, "text/x");
+	note(c->world, "%c~", c->name);
+}
+
+static void on_piece(struct invocation *inv, const char *data, size_t len)
+{
+	const struct caller *c = container_of(inv, struct caller, inv);
+
+	assert_memory_equal(data, "0123", 4);
+	note(c->world, "%c+%zu", c->name, len);
+}
+
+static const struct invocation_ops streaming_ops = { on_done, on_begin, on_piece };
+
+static void on_pause(struct upload *u, bool paused)
+{
+	const struct slot_upload *su = container_of(u, struct slot_upload, upload);
+
+	note(su->world, "%s%u", paused ? "hold" : "go", su->slot);
+}
+
+static void on_over(struct upload *u)
+{
+	const struct slot_upload *su = container_of(u, struct slot_upload, upload);
+
+	assert_null(u->task);
+	note(su->world, "over%u", su->slot);
+}
+
+static const struct upload_ops upload_ops = { on_pause, on_over };
 
 static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
 {
@@ -166,6 +208,7 @@ static struct world *world_new(unsigned max, size_t pending)
 		.max_instances = max,
 		.max_pending = pending,
 		.max_response = 100,
+		.max_stream = 99,
 		.invoke_timeout_us = 3000000,
 		.init_timeout_us = 10000000,
 		.idle_timeout_us = 60000000,
@@ -179,7 +222,7 @@ static struct world *world_new(unsigned max, size_t pending)
 	return w;
 }
 
-static void submit(struct world *w, char name, bool no_return)
+static void submit_with(struct world *w, char name, bool no_return, const struct invocation_ops *how)
 {
 	struct caller *c = &w->callers[name - 'a'];
 	struct event *ev = event_new();
@@ -188,10 +231,15 @@ static void submit(struct world *w, char name, bool no_return)
 	ev->body = blob_from_string(body);
 	c->world = w;
 	c->name = name;
-	invocation_init(&c->inv, &caller_ops, ev);
+	invocation_init(&c->inv, how, ev);
 	c->inv.no_return = no_return;
 	c->inv.bounded = no_return;
 	dispatch_submit(w->d, &c->inv, w->now);
+}
+
+static void submit(struct world *w, char name, bool no_return)
+{
+	submit_with(w, name, no_return, &caller_ops);
 }
 
 static void verdict(struct world *w, enum rt_verdict v)
@@ -230,6 +278,79 @@ static void answer(struct world *w, unsigned slot, enum outcome_kind kind, const
 	blob_unref(a.body);
 }
 
+static const char *current_id(struct world *w, unsigned slot)
+{
+	const struct task *t = task_first(&dispatch_instance(w->d, slot)->tasks);
+
+	return t != NULL && t->event != NULL ? t->event->id : "";
+}
+
+static void begin_stream(struct world *w, unsigned slot)
+{
+	struct slot_upload *su = &w->uploads[slot];
+	struct instance *inst = dispatch_instance(w->d, slot);
+
+	if (!dispatch_wants_stream(inst, current_id(w, slot))) {
+		note(w, "whole%u", slot);
+		return;
+	}
+	su->upload.ops = &upload_ops;
+	su->world = w;
+	su->slot = slot;
+	dispatch_begin(w->d, inst, current_id(w, slot), &su->upload, "text/x", w->now);
+}
+
+static void end_stream(struct world *w, unsigned slot, enum outcome_kind kind)
+{
+	struct answer a = { .kind = kind };
+
+	if (kind == OUTCOME_ERROR) {
+		a.body = blob_from_string("late");
+		a.error_type = "Function.Late";
+	} else if (kind == OUTCOME_INVALID) {
+		a.error_type = FAULT_TRUNCATED;
+		a.error_text = "cut";
+	}
+	dispatch_finish(w->d, &w->uploads[slot].upload, &a, w->now);
+	blob_unref(a.body);
+}
+
+/* The words about streams. */
+static bool stream_step(struct world *w, const char *word, unsigned slot)
+{
+	char data[41] = "0123";
+
+	switch (word[0]) {
+	case 'z': /* za: caller a submits, and takes streams */
+		submit_with(w, word[1], false, &streaming_ops);
+		break;
+	case 'B': /* B0: a streamed response begins */
+		begin_stream(w, slot);
+		break;
+	case 'P': /* P0: 40 bytes of it */
+		if (!dispatch_piece(w->d, &w->uploads[slot].upload, data, 40, w->now)) {
+			note(w, "413");
+		}
+		break;
+	case 'E': /* E0: it ends well */
+		end_stream(w, slot, OUTCOME_RESPONSE);
+		break;
+	case 'L': /* L0: it ends with an error in its trailers */
+		end_stream(w, slot, OUTCOME_ERROR);
+		break;
+	case 'T': /* T0: it is cut off */
+		end_stream(w, slot, OUTCOME_INVALID);
+		break;
+	case 'h': /* ha: caller a has enough for now */
+	case 'u': /* ua: goes on */
+		invocation_pause(&w->callers[word[1] - 'a'].inv, word[0] == 'h');
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 static void init_error(struct world *w, unsigned slot)
 {
 	struct blob *body = blob_from_string("{\"errorType\":\"X\"}");
@@ -244,6 +365,9 @@ static void step(struct world *w, const char *word)
 {
 	unsigned slot = word[0] != '\0' && word[1] >= '0' && word[1] <= '9' ? (unsigned)(word[1] - '0') : 0;
 
+	if (stream_step(w, word, slot)) {
+		return;
+	}
 	switch (word[0]) {
 	case 's': /* sa: caller a submits */
 		submit(w, word[1], false);
@@ -350,6 +474,37 @@ static const struct script scripts[] = {
 	{ "unknown mode ends the invocation, not the runtime", 1, 10, "sa n0 m0 n0 sb",
 	  "start0 0<a a=invalid_response report+init 0<b", NULL },
 	{ "wrong id", 1, 10, "sa n0 w0 r0", "start0 0<a 400 a=success report+init", NULL },
+	{ "a stream", 1, 10, "za n0 B0 P0 P0 E0 n0", "start0 0<a a~ a+40 a+40 a=...success report+init", "" },
+	{ "a stream is not forced on anybody", 1, 10, "sa n0 B0 r0", "start0 0<a whole0 a=success report+init", "r" },
+	{ "who takes streams takes a whole one", 1, 10, "za n0 r0", "start0 0<a a=success report+init", "r" },
+	{ "an empty stream", 1, 10, "za n0 B0 E0", "start0 0<a a~ a=...success report+init", "" },
+	{ "a late error", 1, 10, "za n0 B0 P0 L0 n0 sb", "start0 0<a a~ a+40 a=...error report+init 0<b", NULL },
+	{ "a late error has a document", 1, 10, "za n0 B0 P0 L0", "start0 0<a a~ a+40 a=...error report+init",
+	  "late" },
+	{ "a stream that is cut off", 1, 10, "za n0 B0 P0 T0 x0 sb",
+	  "start0 0<a a~ a+40 a=...invalid_response report+init start0", NULL },
+	{ "a stream over the limit", 1, 10, "za n0 B0 P0 P0 P0 n0 sb",
+	  "start0 0<a a~ a+40 a+40 a=...too_large report+init 413 0<b", NULL },
+	{ "the text of that", 1, 10, "za n0 B0 P0 P0 P0", "start0 0<a a~ a+40 a+40 a=...too_large report+init 413",
+	  "{\"errorType\":\"Function.ResponseSizeTooLarge\",\"errorMessage\":\"Response payload size (120 bytes) "
+	  "exceeded maximum allowed payload size (99 bytes).\"}" },
+	{ "timeout in the middle of a stream", 1, 10, "za n0 B0 P0 t3000 k0",
+	  "start0 0<a a~ a+40 stop0:timeout over0 a=...timeout report+init", NULL },
+	{ "exit in the middle of a stream", 1, 10, "za n0 B0 P0 x0 sb",
+	  "start0 0<a a~ a+40 over0 a=...exit report+init start0", NULL },
+	{ "nothing else is taken while it streams", 1, 10, "za n0 B0 P0 r0 e0 n0 B0 E0 n0 sb",
+	  "start0 0<a a~ a+40 403 403 403 whole0 a=...success report+init 0<b", NULL },
+	{ "nor after it", 1, 10, "za n0 B0 E0 r0 e0 B0", "start0 0<a a~ a=...success report+init 403 403 whole0",
+	  NULL },
+	{ "caller gone in the middle of a stream", 1, 10, "za n0 B0 P0 ca P0 E0 n0 sb",
+	  "start0 0<a a~ a+40 go0 report+init 0<b", NULL },
+	{ "caller gone before its stream", 1, 10, "za n0 ca B0 r0", "start0 0<a whole0 report+init", NULL },
+	{ "a slow caller holds the runtime up", 1, 10, "ha za ha n0 ha B0 ha P0 ua E0 ha",
+	  "start0 0<a a~ hold0 a+40 go0 a=...success report+init", NULL },
+	{ "a caller that goes lets the runtime go on", 1, 10, "za n0 B0 ha ca P0 E0",
+	  "start0 0<a a~ hold0 go0 report+init", NULL },
+	{ "drain waits for a stream", 1, 10, "za n0 B0 D P0 E0 x0",
+	  "start0 0<a a~ a+40 a=...success report+init stop0:shutdown drained", NULL },
 	{ "response twice", 1, 10, "sa n0 r0 r0", "start0 0<a a=success report+init 403", NULL },
 	{ "error after response", 1, 10, "sa n0 r0 e0", "start0 0<a a=success report+init 403", NULL },
 	{ "response with nothing handed out", 1, 10, "sa n0 r0 n0 r0", "start0 0<a a=success report+init 400", NULL },

@@ -196,7 +196,7 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 	snprintf(c->world->body, sizeof(c->world->body), "%s", out->body != NULL ? out->body->data : "");
 }
 
-static const struct invocation_ops caller_ops = { on_done };
+static const struct invocation_ops caller_ops = { .done = on_done };
 
 static int on_deliver(struct poll *p, const struct event *ev, int64_t deadline_us)
 {
