@@ -14,7 +14,9 @@
 #include "core/invocation.h"
 #include "edge/config.h"
 #include "edge/invoke_request.h"
+#include "edge/invoke_stream.h"
 #include "edge/invoker.h"
+#include "io/event_stream.h"
 #include "io/httpd.h"
 #include "io/route.h"
 #include "loop/loop.h"
@@ -29,6 +31,8 @@ static const uint64_t fds_per_worker = 3;
 static const size_t max_head = 32 * 1024;
 /* Long enough for every keep-alive pool, short enough that forgotten connections do not pile up. */
 static const int64_t idle_timeout_us = (int64_t)600 * 1000 * 1000;
+/* With this much of a stream waiting for its caller the runtime has to wait, too. */
+static const size_t stream_ahead = 256 * 1024;
 
 struct invoke_api {
 	struct loop *loop;
@@ -38,11 +42,19 @@ struct invoke_api {
 	struct httpd_listener *listener;
 };
 
+/* How a caller wants its answer. */
+enum form {
+	FORM_WHOLE,
+	FORM_RAW,    /* bytes as they come, if the function streams; the emulator's form */
+	FORM_FRAMED, /* InvokeWithResponseStream's events */
+};
+
 /* A caller that waits for its invocation. */
 struct caller {
 	struct invocation inv;
 	struct invoke_api *api;
 	struct httpd_req *req;
+	enum form form;
 	bool cross_origin; /* from a web page that is allowed to */
 };
 
@@ -97,24 +109,90 @@ static void reply_error(const struct invoke_api *api, struct httpd_req *req, boo
 
 /* --- invocations --- */
 
-static void reply_outcome(const struct caller *c, const struct outcome *out)
+/* What all answers of the function have. */
+static void add_outcome(const struct caller *c, struct reply *r, const struct outcome *out)
 {
 	const struct event *ev = c->inv.event;
+	const char *type = out->content_type != NULL ? out->content_type : "application/json";
+
+	add_header(r, "Content-Type", c->form == FORM_FRAMED ? EVENT_STREAM_TYPE : type);
+	add_header(r, "x-amzn-RequestId", out->id != NULL ? out->id : ev->id);
+	add_header(r, "X-Amz-Executed-Version", out->version != NULL ? out->version : c->api->cfg->version);
+	add_header(r, "X-Amzn-Trace-Id", ev->trace_id);
+	add_cors(c->api, r, c->cross_origin);
+}
+
+static void reply_outcome(const struct caller *c, const struct outcome *out)
+{
 	struct reply r = { .count = 0 };
 	struct buf tail = BUF_INIT;
 
-	add_header(&r, "Content-Type", out->content_type != NULL ? out->content_type : "application/json");
-	add_header(&r, "x-amzn-RequestId", out->id != NULL ? out->id : ev->id);
-	add_header(&r, "X-Amz-Executed-Version", out->version != NULL ? out->version : c->api->cfg->version);
-	add_header(&r, "X-Amzn-Trace-Id", ev->trace_id);
+	add_outcome(c, &r, out);
+	if (c->form == FORM_FRAMED) {
+		struct buf frames = BUF_INIT;
+
+		invoke_stream_whole(&frames, out);
+		send_reply(c->req, 200, &r, buf_to_blob(&frames));
+		return;
+	}
 	add_header(&r, "X-Amz-Function-Error", outcome_is_function_error(out->kind) ? "Unhandled" : NULL);
 	if (out->log_tail != NULL) {
 		text_base64(&tail, out->log_tail->data, out->log_tail->len);
 		add_header(&r, "X-Amz-Log-Result", tail.data);
 	}
-	add_cors(c->api, &r, c->cross_origin);
 	send_reply(c->req, 200, &r, blob_ref(out->body));
 	buf_fini(&tail);
+}
+
+static void on_writable(void *owner)
+{
+	struct caller *c = owner;
+
+	invocation_pause(&c->inv, false);
+}
+
+static void on_begin(struct invocation *inv, const struct outcome *head)
+{
+	const struct caller *c = container_of(inv, struct caller, inv);
+	struct reply r = { .count = 0 };
+
+	add_outcome(c, &r, head);
+	httpd_reply_begin(c->req, 200, r.headers, r.count, on_writable);
+}
+
+static void on_piece(struct invocation *inv, const char *data, size_t len)
+{
+	const struct caller *c = container_of(inv, struct caller, inv);
+	struct buf frame = BUF_INIT;
+	size_t waits;
+
+	if (c->form == FORM_FRAMED) {
+		event_stream_chunk(&frame, data, len);
+		waits = httpd_reply_write(c->req, frame.data, frame.len);
+		buf_fini(&frame);
+	} else {
+		waits = httpd_reply_write(c->req, data, len);
+	}
+	if (waits > stream_ahead) {
+		invocation_pause(inv, true);
+	}
+}
+
+static void end_stream(const struct caller *c, const struct outcome *out)
+{
+	struct buf frame = BUF_INIT;
+
+	if (c->form == FORM_FRAMED) {
+		invoke_stream_complete(&frame, out);
+		(void)httpd_reply_write(c->req, frame.data, frame.len);
+		buf_fini(&frame);
+		httpd_reply_end(c->req);
+	} else if (out->kind == OUTCOME_RESPONSE) {
+		httpd_reply_end(c->req);
+	} else {
+		/* Bytes have no other way to say that they are not all. */
+		httpd_reply_abort(c->req);
+	}
 }
 
 static void reply_accepted(const struct caller *c, const struct outcome *out)
@@ -153,7 +231,9 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 {
 	struct caller *c = container_of(inv, struct caller, inv);
 
-	if (out->kind == OUTCOME_RESPONSE || outcome_is_function_error(out->kind)) {
+	if (out->streamed) {
+		end_stream(c, out);
+	} else if (out->kind == OUTCOME_RESPONSE || outcome_is_function_error(out->kind)) {
 		reply_outcome(c, out);
 	} else if (out->kind == OUTCOME_ACCEPTED) {
 		reply_accepted(c, out);
@@ -165,6 +245,7 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 }
 
 static const struct invocation_ops caller_ops = { .done = on_done };
+static const struct invocation_ops stream_ops = { .done = on_done, .begin = on_begin, .piece = on_piece };
 
 static void on_caller_gone(void *owner)
 {
@@ -175,11 +256,23 @@ static void on_caller_gone(void *owner)
 	free(c);
 }
 
-static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const char *name,
-		   size_t name_len)
+static enum form form_of(const struct httpd_req *req, bool framed)
+{
+	const char *mode = httpd_req_header(req, "Lambda-Runtime-Function-Response-Mode");
+
+	if (framed) {
+		return FORM_FRAMED;
+	}
+	return mode != NULL && strcmp(mode, "streaming") == 0 ? FORM_RAW : FORM_WHOLE;
+}
+
+/* framed: InvokeWithResponseStream. */
+static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const struct route_match *m,
+		   bool framed)
 {
 	struct invoke_error e;
-	struct event *ev = invoke_request_read(api->cfg, req, name, name_len, &e);
+	struct event *ev = invoke_request_read(api->cfg, req, m->captures > 0 ? m->capture[0].ptr : NULL,
+					       m->captures > 0 ? m->capture[0].len : 0, framed, &e);
 	struct caller *c;
 
 	if (ev == NULL) {
@@ -193,7 +286,8 @@ static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_ori
 	c->api = api;
 	c->req = req;
 	c->cross_origin = cross_origin;
-	invocation_init(&c->inv, &caller_ops, ev);
+	c->form = form_of(req, framed);
+	invocation_init(&c->inv, c->form == FORM_WHOLE ? &caller_ops : &stream_ops, ev);
 	httpd_req_own(req, c, on_caller_gone);
 	api->invoker->submit(api->invoker, &c->inv);
 }
@@ -267,10 +361,11 @@ static bool handle_origin(struct invoke_api *api, struct httpd_req *req, bool *c
 	return false;
 }
 
-enum { INVOKE, HEALTH, READY, METRICS, OPENFAAS };
+enum { INVOKE, INVOKE_STREAM, HEALTH, READY, METRICS, OPENFAAS };
 
 static const struct route routes[] = {
 	{ "POST", "/2015-03-31/functions/{name}/invocations", INVOKE },
+	{ "POST", "/2021-11-15/functions/{name}/response-streaming-invocations", INVOKE_STREAM },
 	{ "GET", "/_/health", HEALTH },
 	{ "HEAD", "/_/health", HEALTH },
 	{ "GET", "/_/ready", READY },
@@ -304,10 +399,8 @@ static void on_request(void *ctx, struct httpd_req *req)
 	route_find(routes, count, httpd_req_method(req), httpd_req_path(req), &m);
 	if (m.result != ROUTE_FOUND) {
 		reply_no_route(req, &m);
-	} else if (m.id == INVOKE) {
-		invoke(api, req, cross_origin, m.capture[0].ptr, m.capture[0].len);
-	} else if (m.id == OPENFAAS) {
-		invoke(api, req, cross_origin, NULL, 0);
+	} else if (m.id == INVOKE || m.id == INVOKE_STREAM || m.id == OPENFAAS) {
+		invoke(api, req, cross_origin, &m, m.id == INVOKE_STREAM);
 	} else if (m.id == READY) {
 		reply_ready(api, req);
 	} else if (m.id == METRICS) {

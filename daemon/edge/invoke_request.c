@@ -116,7 +116,7 @@ static int read_body(struct httpd_req *req, struct event *ev, struct invoke_erro
 }
 
 struct event *invoke_request_read(const struct config *cfg, struct httpd_req *req, const char *name, size_t name_len,
-				  struct invoke_error *error)
+				  bool streamed, struct invoke_error *error)
 {
 	struct event *ev = event_new();
 
@@ -129,7 +129,7 @@ struct event *invoke_request_read(const struct config *cfg, struct httpd_req *re
 		event_unref(ev);
 		return NULL;
 	}
-	if (ev->type == INVOKE_EVENT && !cfg->gateway) {
+	if (ev->type == INVOKE_EVENT && (streamed || !cfg->gateway)) {
 		invoke_error_set(
 			error, 400, INVALID_PARAMETER, false,
 			"Value 'Event' at 'invocationType' is not supported; expected RequestResponse or DryRun");

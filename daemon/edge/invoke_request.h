@@ -6,6 +6,7 @@
 #ifndef EDGE_INVOKE_REQUEST_H
 #define EDGE_INVOKE_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -15,8 +16,8 @@ struct config;
 struct event;
 struct httpd_req;
 
-/* name: the raw path segment, NULL for the configured function. One reference, or NULL with *error filled. */
+/* name: the raw path segment, NULL for the configured function. streamed: as InvokeWithResponseStream has it. One reference, or NULL with *error filled. */
 struct event *invoke_request_read(const struct config *cfg, struct httpd_req *req, const char *name, size_t name_len,
-				  struct invoke_error *error) MUST_CHECK;
+				  bool streamed, struct invoke_error *error) MUST_CHECK;
 
 #endif

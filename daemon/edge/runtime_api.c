@@ -12,11 +12,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "core/dispatch.h"
 #include "edge/api_reply.h"
 #include "edge/config.h"
 #include "edge/debugger.h"
+#include "edge/runtime_stream.h"
 #include "edge/supervisor.h"
 #include "io/httpd.h"
 #include "io/json.h"
@@ -51,7 +51,6 @@ struct call {
 	const char *id; /* of .../invocation/{id}/..., else NULL */
 };
 
-#define OCTETS_TYPE "application/octet-stream"
 #define CAUSE_TYPE "application/vnd.aws.lambda.error.cause+json"
 
 static void reply_verdict(const struct call *c, enum rt_verdict verdict, const char *to)
@@ -149,23 +148,6 @@ static void on_next(const struct call *c)
 
 /* --- response and error --- */
 
-/* A streamed response that failed on the way tells so in its trailers. */
-static bool trailer_error(const struct call *c, struct answer *a, struct buf *document)
-{
-	const char *type = httpd_req_trailer(c->req, "Lambda-Runtime-Function-Error-Type");
-	const char *body = httpd_req_trailer(c->req, "Lambda-Runtime-Function-Error-Body");
-
-	if (type == NULL || *type == '\0') {
-		return false;
-	}
-	a->kind = OUTCOME_ERROR;
-	a->content_type = JSON_TYPE;
-	if (body == NULL || !text_unbase64(document, body, strlen(body))) {
-		buf_puts(document, body != NULL ? body : "");
-	}
-	return true;
-}
-
 static void answer(const struct call *c, const struct answer *a, const char *to)
 {
 	int64_t now = loop_now_us(c->api->loop);
@@ -208,16 +190,19 @@ static void on_response(const struct call *c)
 	const char *type = httpd_req_header(c->req, "Content-Type");
 	struct answer a = {
 		.kind = OUTCOME_RESPONSE,
-		.content_type = type != NULL ? type : OCTETS_TYPE,
+		.content_type = type != NULL ? type : RUNTIME_OCTETS_TYPE,
 		.size = httpd_req_body_len(c->req),
 	};
-	struct buf document = BUF_INIT;
-	char error_type[80];
+	struct late_error late = { .document = BUF_INIT };
 
+	if (httpd_req_is_stream(c->req)) {
+		runtime_stream_begin(c->api->loop, c->api->dispatch, c->inst, c->req, c->id);
+		return;
+	}
 	if (refuse_early(c, "InvocationResponse")) {
 		return;
 	}
-	if (mode != NULL && strcmp(mode, "streaming") != 0) {
+	if (mode != NULL && !runtime_stream_is_meant(c->req)) {
 		a.kind = OUTCOME_INVALID;
 		a.error_type = FAULT_INVALID_MODE;
 		a.error_text = "Invalid function response mode";
@@ -228,13 +213,9 @@ static void on_response(const struct call *c)
 	if (httpd_req_body_state(c->req) == HTTPD_BODY_TOO_LARGE) {
 		a.kind = OUTCOME_TOO_LARGE;
 	}
-	if (trailer_error(c, &a, &document)) {
-		fault_normalise_type(httpd_req_trailer(c->req, "Lambda-Runtime-Function-Error-Type"), error_type,
-				     sizeof(error_type));
-		a.error_type = error_type;
-		a.body = buf_to_blob(&document);
-	} else {
-		a.body = httpd_req_take_body(c->req);
+	a.body = httpd_req_take_body(c->req);
+	if (!late_error_in_trailers(&late, c->req, &a) && mode != NULL && a.kind == OUTCOME_RESPONSE) {
+		(void)late_error_in_body(&late, &a);
 	}
 	answer(c, &a, "InvocationResponse");
 	blob_unref(a.body);
@@ -248,14 +229,14 @@ static struct blob *error_document(const struct call *c, const char **type)
 
 	*type = httpd_req_header(c->req, "Content-Type");
 	if (*type == NULL) {
-		*type = OCTETS_TYPE;
+		*type = RUNTIME_OCTETS_TYPE;
 	}
 	if (strcmp(*type, CAUSE_TYPE) != 0) {
 		return body;
 	}
 	shown = json_without_error_cause(body->data, body->len);
 	blob_unref(body);
-	*type = shown != NULL ? JSON_TYPE : OCTETS_TYPE;
+	*type = shown != NULL ? JSON_TYPE : RUNTIME_OCTETS_TYPE;
 	return shown != NULL ? shown : blob_static("\"Invalid error body\"");
 }
 
@@ -280,7 +261,7 @@ static void on_error(const struct call *c)
 static void on_init_error(const struct call *c)
 {
 	struct blob *body = httpd_req_take_body(c->req);
-	const char *type = json_text_is_valid(body->data, body->len) ? JSON_TYPE : OCTETS_TYPE;
+	const char *type = json_text_is_valid(body->data, body->len) ? JSON_TYPE : RUNTIME_OCTETS_TYPE;
 	char error_type[80];
 	enum rt_verdict verdict;
 
@@ -327,13 +308,40 @@ static bool handled_elsewhere(const struct runtime_api *api, struct httpd_req *r
 	return false;
 }
 
+#define ID_MAX 64
+
+/* Too long an id is no id of ours: cut, it does not match either. */
+static void copy_id(char *id, const struct route_match *m)
+{
+	snprintf(id, ID_MAX, "%.*s", (int)(m->capture[0].len < ID_MAX ? m->capture[0].len : ID_MAX - 1),
+		 m->capture[0].ptr);
+}
+
+static bool wants_stream(void *ctx, const struct httpd_req *req)
+{
+	const struct host *h = httpd_req_tag(req);
+	struct route_match m;
+	char id[ID_MAX];
+
+	(void)ctx;
+	if (!runtime_stream_is_meant(req)) {
+		return false;
+	}
+	route_find(routes, countof(routes), httpd_req_method(req), httpd_req_path(req), &m);
+	if (m.result != ROUTE_FOUND || m.id != RESPONSE) {
+		return false;
+	}
+	copy_id(id, &m);
+	return dispatch_wants_stream(h->inst, id);
+}
+
 static void on_request(void *ctx, struct httpd_req *req)
 {
 	struct runtime_api *api = ctx;
 	struct host *h = httpd_req_tag(req);
 	struct call c = { .api = api, .req = req, .inst = h->inst };
 	struct route_match m;
-	char id[64];
+	char id[ID_MAX];
 
 	route_find(routes, countof(routes), httpd_req_method(req), httpd_req_path(req), &m);
 	log_trace("runtime api pid=%d method=%s path=%s", (int)h->child.pid, httpd_req_method(req),
@@ -346,9 +354,7 @@ static void on_request(void *ctx, struct httpd_req *req)
 		return;
 	}
 	if (m.captures > 0) {
-		/* Too long an id is no id of ours: cut, it does not match either. */
-		snprintf(id, sizeof(id), "%.*s",
-			 (int)(m.capture[0].len < sizeof(id) ? m.capture[0].len : sizeof(id) - 1), m.capture[0].ptr);
+		copy_id(id, &m);
 		c.id = id;
 	}
 	handlers[m.id](&c);
@@ -362,6 +368,7 @@ struct runtime_api *runtime_api_new(struct loop *loop)
 		.max_body = MAX_RESPONSE_BODY,
 		.max_conns = 10000,
 		.on_request = on_request,
+		.wants_stream = wants_stream,
 		.ctx = api,
 	};
 
