@@ -202,7 +202,7 @@ static void on_response(const struct call *c)
 	if (refuse_early(c, "InvocationResponse")) {
 		return;
 	}
-	if (mode != NULL && !runtime_stream_is_meant(c->req)) {
+	if (mode != NULL && strcmp(mode, "streaming") != 0) {
 		a.kind = OUTCOME_INVALID;
 		a.error_type = FAULT_INVALID_MODE;
 		a.error_text = "Invalid function response mode";

@@ -32,7 +32,11 @@ bool runtime_stream_is_meant(const struct httpd_req *req)
 {
 	const char *mode = httpd_req_header(req, "Lambda-Runtime-Function-Response-Mode");
 
-	return mode != NULL && strcmp(mode, "streaming") == 0;
+	if (mode != NULL) {
+		return strcmp(mode, "streaming") == 0;
+	}
+	/* AWS's client for Go streams what its handler reads from, and does not say so. */
+	return httpd_req_header(req, "Transfer-Encoding") != NULL;
 }
 
 /* --- late errors --- */

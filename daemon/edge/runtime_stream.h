@@ -13,7 +13,7 @@ struct loop;
 
 #define RUNTIME_OCTETS_TYPE "application/octet-stream"
 
-/* Does the runtime say that this response is a stream? */
+/* Is this response a stream, if its caller takes one? */
 bool runtime_stream_is_meant(const struct httpd_req *req);
 /* For a request whose body comes in pieces, when dispatch_wants_stream(); answers it at its end. */
 void runtime_stream_begin(struct loop *loop, struct dispatch *d, struct instance *inst, struct httpd_req *req,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"time"
@@ -23,6 +24,27 @@ type event struct {
 	Code    int      `json:"code"`
 	Text    string   `json:"text"`
 	Names   []string `json:"names"`
+	Pieces  []string `json:"pieces"`
+	Gate    string   `json:"gate"`
+	Fail    string   `json:"fail"`
+}
+
+// Writes the pieces, waiting for the gate (a FIFO that the test opens) after the first, and fails in the end if told to.
+func stream(e event) io.Reader {
+	reader, writer := io.Pipe()
+	go func() {
+		for i, piece := range e.Pieces {
+			if i == 1 && e.Gate != "" {
+				_, _ = os.ReadFile(e.Gate)
+			}
+			_, _ = io.WriteString(writer, piece)
+		}
+		if e.Fail != "" {
+			writer.CloseWithError(errors.New(e.Fail))
+		}
+		writer.Close()
+	}()
+	return reader
 }
 
 func describe(ctx context.Context) map[string]any {
@@ -71,6 +93,8 @@ func handler(ctx context.Context, e event) (any, error) {
 		return nil, nil
 	case "env":
 		return lookup(e.Names), nil
+	case "stream":
+		return stream(e), nil
 	}
 	return nil, fmt.Errorf("cannot do %q", e.Do)
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The conformance protocol for the Node.js runtime interface client.
+import { readFile } from 'node:fs/promises';
 
 const describe = (context) => ({
   request_id: context.awsRequestId,
@@ -30,3 +31,18 @@ const actions = {
 };
 
 export const handler = async (event, context) => actions[event.do](event, context);
+
+// Writes the pieces, waiting for the gate (a FIFO that the test opens) after the first, and fails in the end if it is told to.
+export const stream = awslambda.streamifyResponse(async (event, output) => {
+  output.setContentType('text/x');
+  for (const [index, piece] of event.pieces.entries()) {
+    if (index === 1 && event.gate) {
+      await readFile(event.gate);
+    }
+    output.write(piece);
+  }
+  if (event.fail) {
+    throw new RangeError(event.fail);
+  }
+  output.end();
+});

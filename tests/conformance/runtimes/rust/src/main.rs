@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The conformance protocol for the Rust runtime.
 
+use lambda_runtime::streaming::{channel, Body, Response, Sender};
 use lambda_runtime::{service_fn, Context, Error, LambdaEvent};
 use serde_json::{json, Value};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -50,7 +51,30 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     }
 }
 
+/// Writes the pieces, waiting for the gate (a FIFO that the test opens) after the first, and fails in the end if told to.
+async fn write_pieces(event: Value, mut sender: Sender) -> Result<(), Error> {
+    for (index, piece) in event["pieces"].as_array().into_iter().flatten().enumerate() {
+        if let (1, Some(gate)) = (index, event["gate"].as_str()) {
+            tokio::fs::read(gate).await?;
+        }
+        sender.send_data(piece.as_str().unwrap_or_default().to_owned().into()).await?;
+    }
+    if !event["fail"].is_null() {
+        sender.abort(); // the only error that this client can be given
+    }
+    Ok(())
+}
+
+async fn stream(event: LambdaEvent<Value>) -> Result<Response<Body>, Error> {
+    let (sender, body) = channel();
+    tokio::spawn(write_pieces(event.payload, sender));
+    Ok(Response::from(body))
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    if std::env::args().nth(1).as_deref() == Some("stream") {
+        return lambda_runtime::run(service_fn(stream)).await;
+    }
     lambda_runtime::run(service_fn(handle)).await
 }
