@@ -71,6 +71,19 @@ def is_error(reply, status, kind):
 
 # --- invocations ---
 
+def test_a_call_that_would_stream_gets_it_whole(serve, gateway, queue):
+    serve([ECHO])
+    server = gateway()
+    path = f"/2021-11-15/functions/{queue}/response-streaming-invocations"
+    reply = server.request("POST", path, b'{"a": 1}')
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/vnd.amazon.eventstream")
+    assert b'{"a": 1}' in reply.body and b"InvokeComplete" in reply.body
+    assert server.request("POST", path, b"{}", {"X-Amz-Invocation-Type": "Event"}).status == 400
+    path = f"/2015-03-31/functions/{queue}/invocations"
+    reply = server.request("POST", path, b'{"a": 1}', {"Lambda-Runtime-Function-Response-Mode": "streaming"})
+    assert (reply.status, reply.body) == (200, b'{"a": 1}')
+
+
 def test_round_trip(serve, gateway, queue):
     serve([ECHO], env={"AWS_LAMBDA_FUNCTION_VERSION": "3"})
     server = gateway()

@@ -22,7 +22,7 @@ DOCUMENT = b'{"errorType":"Late","errorMessage":"after \\"much\\" work"}'
 
 @pytest.fixture(name="daemon")
 def a_daemon(request):
-    d = Daemon(IDLE, env=getattr(request, "param", {}))
+    d = Daemon(IDLE, env={"AWS_LAMBDA_FUNCTION_TIMEOUT": str(LIMIT), **getattr(request, "param", {})})
     yield d
     assert d.stop() == 0
 
@@ -63,11 +63,11 @@ class Sink:
 
     def rest(self, events=None):
         """What is left: the bytes, and the last event."""
-        data = b""
+        pieces = []
         for event in events or self.events():
             if "InvokeComplete" in event:
-                return data, event["InvokeComplete"]
-            data += event["PayloadChunk"]["Payload"]
+                return b"".join(pieces), event["InvokeComplete"]
+            pieces.append(event["PayloadChunk"]["Payload"])
         raise AssertionError("the stream has no end")
 
 
