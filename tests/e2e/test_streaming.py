@@ -417,3 +417,33 @@ def test_a_drain_waits_for_a_stream():
     assert source.end().status == 202
     assert sink.rest(events) == (b"more", {})
     assert d.wait() == 0
+
+
+@pytest.mark.parametrize("daemon", [{"AWS_LAMBDA_MAX_CONCURRENCY": "2"}], indirect=True)
+def test_two_streams_of_one_runtime(daemon):
+    sinks, sources = [Sink(daemon), Sink(daemon)], [Source(daemon), Source(daemon)]
+    owners = []
+    for source in sources:
+        event = source.next()
+        source.begin(event)
+        owners.append(event.headers["Lambda-Runtime-Aws-Request-Id"])
+    for source, rid in zip(sources, owners):
+        source.chunk(rid.encode())
+    for sink in sinks:
+        assert next(sink.events()) == {"PayloadChunk": {"Payload": sink.reply["ResponseMetadata"]["RequestId"].encode()}}
+    assert [source.end().status for source in sources] == [202, 202]
+    assert {sink.reply["ResponseMetadata"]["RequestId"] for sink in sinks} == set(owners)
+
+
+@pytest.mark.parametrize("daemon", [{"AWS_LAMBDA_MAX_CONCURRENCY": "2", "AWS_LAMBDA_FUNCTION_TIMEOUT": "1"}], indirect=True)
+def test_a_managed_runtime_lives_through_a_timeout(daemon):
+    sink, source = Sink(daemon), Source(daemon)
+    source.begin(source.next())
+    source.chunk(b"begun")
+    data, complete = sink.rest()
+    assert (data, complete["ErrorCode"]) == (b"begun", "Unhandled")
+    assert json.loads(complete["ErrorDetails"])["errorType"] == "Sandbox.Timedout"
+    source.chunk(b"too late")
+    reply = source.end()
+    assert (reply.status, json.loads(reply.body)["errorType"]) == (410, "InvokeTimeout")
+    serve(daemon)
