@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 from pathlib import Path
 
 import boto3
@@ -13,6 +14,7 @@ import pytest
 from botocore.config import Config
 
 from harness import IDLE, LIMIT, SANITIZED, Daemon, Runtime
+from telemetry import of, start_with
 
 MIB = 1 << 20
 STREAM = {"Lambda-Runtime-Function-Response-Mode": "streaming", "Transfer-Encoding": "chunked"}
@@ -447,3 +449,24 @@ def test_a_managed_runtime_lives_through_a_timeout(daemon):
     reply = source.end()
     assert (reply.status, json.loads(reply.body)["errorType"]) == (410, "InvokeTimeout")
     serve(daemon)
+
+
+def test_telemetry_tells_the_first_byte_from_the_last(start, tmp_path):
+    daemon, extensions = start_with(start, tmp_path, {"watcher": {"types": ["platform"]}}, command=IDLE)
+    raw, source = Raw(daemon), Source(daemon)
+    source.begin(source.next())
+    source.chunk(b"begun")
+    response = raw.response()
+    assert response.read1() == b"begun"
+    end = time.monotonic() + 0.2
+    while time.monotonic() < end:
+        daemon.metrics()
+    assert source.end().status == 202
+    assert response.read() == b""
+    raw.close()
+    source.send_next()
+    (done,) = of(extensions.wait_events("watcher", "platform.report"), "platform.runtimeDone")
+    spans = {s["name"]: s["durationMs"] for s in done["record"]["spans"]}
+    assert spans["responseDuration"] >= 200
+    assert done["record"]["metrics"]["producedBytes"] == 5
+    assert sum(spans.values()) == pytest.approx(done["record"]["metrics"]["durationMs"], abs=0.01)
