@@ -309,14 +309,17 @@ void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us)
 	assert(inv->state == INV_NEW);
 	if (d->draining && (!inv->no_return || d->told_drained)) {
 		refused.kind = OUTCOME_SHUTDOWN;
+		watch_ended(d, inv->event, &refused, NULL);
 		end_invocation(d, inv, &refused);
 		return;
 	}
 	if (!inv->bounded && d->pending_count >= d->cfg.max_pending && next_taker(d) == NULL) {
+		watch_ended(d, inv->event, &refused, NULL);
 		end_invocation(d, inv, &refused);
 		return;
 	}
 	d->stats.request_bytes += inv->event->body->len;
+	watch_queued(d, inv->event);
 	inv->state = INV_QUEUED;
 	list_push_back(&d->pending, &inv->link);
 	d->pending_count++;
@@ -327,6 +330,7 @@ void dispatch_cancel(struct dispatch *d, struct invocation *inv, int64_t now_us)
 {
 	(void)now_us;
 	if (inv->state == INV_QUEUED || inv->state == INV_RUNNING) {
+		watch_cancelled(d, inv->event);
 		release_invocation(d, inv);
 		d->stats.cancelled++;
 	}

@@ -96,6 +96,7 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 	if (later || d->observer != NULL) {
 		wrap_begin(t, &r, a, later);
 	}
+	watch_ended(d, t->event, &out, error_type);
 	/* Only a caller that wants the log has to wait for it to be collected. */
 	if (inv != NULL && !r.event->want_tail) {
 		end_invocation(d, inv, &out);
@@ -122,6 +123,7 @@ static void end_queued(struct dispatch *d, struct invocation *inv, enum outcome_
 	struct report r = { .event = inv->event, .kind = kind, .error_type = f->type, .init_us = init_us };
 
 	out.log_tail = d->ops->finished(d->ctx, NULL, &r);
+	watch_ended(d, inv->event, &out, f->type);
 	end_invocation(d, inv, &out);
 	blob_unref(out.log_tail);
 	blob_unref(own);
@@ -503,6 +505,7 @@ void dispatch_drain(struct dispatch *d, int64_t now_us)
 		struct invocation *inv = container_of(pos, struct invocation, link);
 
 		if (!inv->no_return) {
+			watch_ended(d, inv->event, &out, NULL);
 			end_invocation(d, inv, &out);
 		}
 	}

@@ -38,18 +38,21 @@ static void init_is_over(struct dispatch *d, struct instance *inst, int64_t now_
 	tell_init_end(d, inst, LC_SUCCESS, NULL, now_us);
 }
 
+void env_freeze(struct dispatch *d, struct instance *inst, int64_t now_us)
+{
+	if (!inst->frozen) {
+		inst->frozen = true;
+		tell(d, inst, LC_FROZEN, now_us);
+		d->ops->freeze(d->ctx, inst, true);
+	}
+}
+
 static void freeze_all(struct dispatch *d, enum inst_state state, int64_t now_us)
 {
 	struct list *pos;
 
 	list_foreach(&d->by_state[state], pos) {
-		struct instance *inst = container_of(pos, struct instance, link);
-
-		if (!inst->frozen) {
-			inst->frozen = true;
-			tell(d, inst, LC_FROZEN, now_us);
-			d->ops->freeze(d->ctx, inst, true);
-		}
+		env_freeze(d, container_of(pos, struct instance, link), now_us);
 	}
 }
 
@@ -128,7 +131,7 @@ enum ext_verdict dispatch_extension_poll(struct dispatch *d, struct instance *in
 	return v;
 }
 
-static void fail(struct dispatch *d, struct instance *inst, const struct fault *f, int64_t now_us)
+void env_fail(struct dispatch *d, struct instance *inst, const struct fault *f, int64_t now_us)
 {
 	bool init = inst->state == INST_STARTING || inst->state == INST_INIT;
 
@@ -158,7 +161,7 @@ enum ext_verdict dispatch_extension_error(struct dispatch *d, struct instance *i
 	if (v == EXT_OK) {
 		fault_set(&f, init ? FAULT_EXTENSION_INIT : FAULT_EXTENSION_EXIT, "extension %s reported %s", x->name,
 			  x->error_type);
-		fail(d, inst, &f, now_us);
+		env_fail(d, inst, &f, now_us);
 	}
 	return v;
 }
@@ -182,7 +185,7 @@ void dispatch_extension_exited(struct dispatch *d, struct instance *inst, struct
 	}
 	fault_extension_exit(&f, signaled, code);
 	snprintf(x->error_type, sizeof(x->error_type), "%s", f.type);
-	fail(d, inst, &f, now_us);
+	env_fail(d, inst, &f, now_us);
 	check_drained(d);
 }
 

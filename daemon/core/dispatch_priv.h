@@ -13,6 +13,8 @@ struct dispatch {
 	void *ctx;
 	lifecycle_fn observer; /* NULL = nobody */
 	void *observer_ctx;
+	const struct dispatch_watch *watch; /* NULL = nobody; dispatch_control.h */
+	void *watch_ctx;
 	struct instance *instances;	  /* cfg.max_instances of them; unused slots are DEAD */
 	struct list by_state[INST_COUNT]; // instance::link; IDLE: used last first
 	unsigned count[INST_COUNT];
@@ -94,7 +96,10 @@ void env_settle_only(struct dispatch *d, struct instance *inst, int64_t now_us);
 void env_invoke(const struct task *t);
 /* Those that are idle after a pump. */
 void env_freeze_idle(struct dispatch *d, int64_t now_us);
+void env_freeze(struct dispatch *d, struct instance *inst, int64_t now_us);
 void env_thaw(struct dispatch *d, struct instance *inst, int64_t now_us);
+/* A party of the environment has failed: it ends as a whole. */
+void env_fail(struct dispatch *d, struct instance *inst, const struct fault *f, int64_t now_us);
 /* Sets what the end of inst takes: the order is the runtime, then env_shutdown(), then whatever is left at the deadline. */
 void env_begin_stop(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us);
 void env_shutdown(struct dispatch *d, struct instance *inst, int64_t now_us);
@@ -107,6 +112,11 @@ void env_init_timeout(const struct dispatch *d, const struct instance *inst, str
 void stream_release(const struct task *t);
 /* t has its outcome. */
 void stream_over(struct task *t);
+
+/* dispatch_control.c: who wants to know about each invocation. error_type: NULL = there is none. */
+void watch_queued(struct dispatch *d, const struct event *ev);
+void watch_ended(struct dispatch *d, const struct event *ev, const struct outcome *out, const char *error_type);
+void watch_cancelled(struct dispatch *d, const struct event *ev);
 
 /* dispatch_restore.c: SnapStart. */
 /* The oldest that waits; false: it has lost its connection meanwhile. */

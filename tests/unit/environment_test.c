@@ -15,7 +15,7 @@
 
 #include "base/blob.h"
 #include "base/buf.h"
-#include "core/dispatch.h"
+#include "core/dispatch_control.h"
 #include "environment_scripts.h"
 
 struct caller {
@@ -310,6 +310,29 @@ static void restore_error(struct world *w)
 	blob_unref(body);
 }
 
+/* The control surface: !s !t !f an end, !T a timeout, !R a reset, !+ freeze, !- thaw. */
+static void trigger(struct world *w, char what)
+{
+	bool ok = false;
+
+	if (what == 's') {
+		ok = dispatch_trigger_end(w->d, w->inst, STOP_SHUTDOWN, w->now);
+	} else if (what == 't') {
+		ok = dispatch_trigger_end(w->d, w->inst, STOP_TIMEOUT, w->now);
+	} else if (what == 'f') {
+		ok = dispatch_trigger_end(w->d, w->inst, STOP_FAILURE, w->now);
+	} else if (what == 'T') {
+		ok = dispatch_trigger_timeout(w->d, w->inst, w->now);
+	} else if (what == 'R') {
+		ok = dispatch_trigger_reset(w->d, w->inst, w->now);
+	} else {
+		ok = dispatch_trigger_freeze(w->d, w->inst, what == '+', w->now);
+	}
+	if (!ok) {
+		note(w, "refused");
+	}
+}
+
 static void step(struct world *w, const char *word)
 {
 	switch (word[0]) {
@@ -329,6 +352,9 @@ static void step(struct world *w, const char *word)
 		break;
 	case 'O': /* the order to restore */
 		note(w, "restored%u", dispatch_restore(w->d, w->now));
+		break;
+	case '!': /* by the control surface */
+		trigger(w, word[1]);
 		break;
 	case 'g': /* its connection is gone */
 		dispatch_poll_gone(w->d, w->inst, &w->poll, w->now);
