@@ -116,16 +116,11 @@ static void on_connection(void *ctx, uint32_t events)
 	accept_all(ctx);
 }
 
-struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag, struct err *err)
+struct httpd_listener *httpd_listen_fd(struct httpd *h, int fd, void *tag, struct err *err)
 {
-	struct httpd_listener *l;
-	int fd = listen_on(host, port, err);
+	struct httpd_listener *l = xcalloc(1, sizeof(*l));
 	int r;
 
-	if (fd < 0) {
-		return NULL;
-	}
-	l = xcalloc(1, sizeof(*l));
 	l->server = h;
 	l->fd = fd;
 	l->tag = tag;
@@ -134,11 +129,26 @@ struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t 
 	list_push_back(&h->listeners, &l->link);
 	r = loop_fd_add(h->loop, &l->source, fd, h->paused ? 0 : EPOLLIN);
 	if (r != 0) {
-		err_set(err, 1, "listen on %s:%u: %s", host, port, strerror(-r));
+		err_set(err, 1, "%s", strerror(-r));
 		list_unlink(&l->link);
 		close(fd);
 		free(l);
 		return NULL;
+	}
+	return l;
+}
+
+struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag, struct err *err)
+{
+	struct httpd_listener *l;
+	int fd = listen_on(host, port, err);
+
+	if (fd < 0) {
+		return NULL;
+	}
+	l = httpd_listen_fd(h, fd, tag, err);
+	if (l == NULL) {
+		err_wrap(err, "listen on %s:%u", host, port);
 	}
 	return l;
 }
@@ -345,6 +355,8 @@ const char *httpd_reason(int status)
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
+		{ 408, "Request Timeout" },
+		{ 409, "Conflict" },
 		{ 410, "Gone" },
 		{ 401, "Unauthorized" },
 		{ 426, "Upgrade Required" },

@@ -50,7 +50,8 @@ uint16_t listen_port(int fd)
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0) {
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0 ||
+	    (ss.ss_family != AF_INET && ss.ss_family != AF_INET6)) {
 		return 0;
 	}
 	if (ss.ss_family == AF_INET6) {
