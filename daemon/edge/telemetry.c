@@ -35,8 +35,9 @@ struct scene {
 struct telemetry_hub {
 	struct loop *loop;
 	const struct config *cfg;
-	struct httpc *http;   /* made when the first subscriber wants HTTP */
-	struct scene *scenes; /* by slot, cfg->max_concurrency of them */
+	struct httpc *http;			   /* made when the first subscriber wants HTTP */
+	struct scene *scenes;			   /* by slot, cfg->max_concurrency of them */
+	const struct telemetry_follower *follower; /* NULL = nobody */
 };
 
 /* What a subscription's sender belongs to. */
@@ -126,8 +127,20 @@ static const struct telemetry_ops scene_ops = { .send = on_send, .gone = on_gone
 
 /* --- events --- */
 
+static unsigned wants(const struct scene *scene, enum telemetry_type type)
+{
+	unsigned followed = scene->hub->follower != NULL ? 1u << FORM_TELEMETRY_JSON : 0;
+
+	return telemetry_wants(scene->telemetry, type) | followed;
+}
+
 static void emit(struct scene *scene, struct telemetry_event *ev)
 {
+	const struct telemetry_follower *follower = scene->hub->follower;
+
+	if (follower != NULL && ev->text[FORM_TELEMETRY_JSON] != NULL) {
+		follower->event(follower->ctx, scene->host->inst, ev->text[FORM_TELEMETRY_JSON]);
+	}
 	telemetry_emit(scene->telemetry, ev, loop_now_us(scene->hub->loop));
 }
 
@@ -136,7 +149,7 @@ static void on_log(void *ctx, const struct output_log *log)
 {
 	struct scene *scene = ctx;
 	enum telemetry_type type = log->extension != NULL ? TELEMETRY_EXTENSION : TELEMETRY_FUNCTION;
-	unsigned forms = telemetry_wants(scene->telemetry, type);
+	unsigned forms = wants(scene, type);
 	bool object = false;
 	struct telemetry_event ev;
 
@@ -153,10 +166,9 @@ static void on_log(void *ctx, const struct output_log *log)
 /* Nobody pays for lines that nobody wants. */
 static void refresh_tap(struct scene *scene)
 {
-	const struct telemetry *t = scene->telemetry;
-	unsigned logs = telemetry_wants(t, TELEMETRY_FUNCTION) | telemetry_wants(t, TELEMETRY_EXTENSION);
+	unsigned logs = wants(scene, TELEMETRY_FUNCTION) | wants(scene, TELEMETRY_EXTENSION);
 
-	scene->live = logs != 0 || telemetry_wants(t, TELEMETRY_PLATFORM) != 0;
+	scene->live = logs != 0 || wants(scene, TELEMETRY_PLATFORM) != 0;
 	scene->host->tap.fn = logs != 0 ? on_log : NULL;
 	scene->host->tap.ctx = scene;
 }
@@ -181,7 +193,7 @@ static void begin(struct scene *scene, struct instance *inst)
 
 static void say(struct scene *scene, const struct lifecycle *what)
 {
-	unsigned forms = telemetry_wants(scene->telemetry, TELEMETRY_PLATFORM);
+	unsigned forms = wants(scene, TELEMETRY_PLATFORM);
 	int64_t wall_ms = clock_wall_ms() - (clock_mono_us() - what->now_us) / 1000;
 	struct telemetry_event ev;
 	uint64_t used = 0;
@@ -256,6 +268,9 @@ static void on_lifecycle(void *ctx, struct instance *inst, const struct lifecycl
 	if (what->kind == LC_INIT_START) {
 		begin(scene, inst);
 	}
+	if (hub->follower != NULL) {
+		hub->follower->lifecycle(hub->follower->ctx, inst, what);
+	}
 	if (!scene->live) {
 		return;
 	}
@@ -283,8 +298,8 @@ enum telemetry_verdict telemetry_hub_subscribe(struct telemetry_hub *hub, struct
 	}
 	verdict = telemetry_subscribe(scene->telemetry, extension, want, loop_now_us(hub->loop));
 	if (verdict == TELEMETRY_SUBSCRIBED) {
-		telemetry_event_subscription(&ev, telemetry_wants(scene->telemetry, TELEMETRY_PLATFORM), extension,
-					     want->types, clock_wall_ms());
+		telemetry_event_subscription(&ev, wants(scene, TELEMETRY_PLATFORM), extension, want->types,
+					     clock_wall_ms());
 		emit(scene, &ev);
 	}
 	return verdict;
@@ -300,6 +315,11 @@ bool telemetry_hub_open(const struct telemetry_hub *hub, const struct host *h)
 	const struct scene *scene = &hub->scenes[h->inst->slot];
 
 	return scene->telemetry != NULL && telemetry_open(scene->telemetry);
+}
+
+void telemetry_hub_follow(struct telemetry_hub *hub, const struct telemetry_follower *follower)
+{
+	hub->follower = follower;
 }
 
 struct telemetry_hub *telemetry_hub_new(struct loop *loop, const struct config *cfg, struct dispatch *d)

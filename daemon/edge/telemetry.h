@@ -10,9 +10,12 @@
 #include "base/attr.h"
 #include "core/telemetry.h"
 
+struct blob;
 struct config;
 struct dispatch;
 struct host;
+struct instance;
+struct lifecycle;
 struct loop;
 struct telemetry_hub;
 
@@ -20,6 +23,17 @@ struct telemetry_hub;
 struct telemetry_hub *telemetry_hub_new(struct loop *loop, const struct config *cfg, struct dispatch *d) MUST_CHECK;
 /* After the last process has ended. NULL is fine. */
 void telemetry_hub_free(struct telemetry_hub *hub);
+
+/* One who sees everything from the start and is no extension, so that nothing is different because of him. May not call back
+ * into dispatch. */
+struct telemetry_follower {
+	void (*lifecycle)(void *ctx, struct instance *inst, const struct lifecycle *what);
+	/* text: an event in the form of the newest schema; borrowed. */
+	void (*event)(void *ctx, struct instance *inst, struct blob *text);
+	void *ctx;
+};
+/* Before the first start; NULL: nobody any more. Borrowed. */
+void telemetry_hub_follow(struct telemetry_hub *hub, const struct telemetry_follower *follower);
 
 /* By the extension of that name in the environment of h. */
 enum telemetry_verdict telemetry_hub_subscribe(struct telemetry_hub *hub, struct host *h, const char *extension,
