@@ -17,6 +17,8 @@
 #include "edge/config.h"
 #include "edge/debug_settings.h"
 #include "edge/debugger.h"
+#include "edge/control.h"
+#include "edge/control_socket.h"
 #include "edge/extension_host.h"
 #include "edge/extensions_api.h"
 #include "edge/invoke_api.h"
@@ -57,8 +59,9 @@ struct daemon {
 	struct runtime_api *runtime_api;
 	struct supervisor *supervisor;
 	struct extensions_api *extensions_api; /* NULL when extensions are switched off */
-	struct telemetry_hub *telemetry;       /* the same */
+	struct telemetry_hub *telemetry;       /* the same, unless there is a control surface */
 	struct restore_api *restore_api;       /* NULL without SnapStart */
+	struct control *control;	       /* NULL without CONTROL_SOCKET */
 	struct local_invoker invoker;
 	struct invoke_api *invoke_api;
 	struct amqp_settings amqp;
@@ -221,6 +224,10 @@ static void tell_ready(const struct daemon *d)
 
 	buf_printf(&line, strchr(host, ':') != NULL ? "invoke=[%s]:%u runtime=%s\n" : "invoke=%s:%u runtime=%s\n",
 		   host, invoke_api_port(d->invoke_api), supervisor_runtime_address(d->supervisor));
+	if (d->control != NULL) {
+		line.len--;
+		buf_printf(&line, " control=%s\n", control_shown_address(d->control));
+	}
 	log_info("listening %.*s", (int)line.len - 1, line.data);
 	startup_tell_ready(&d->cfg, line.data, line.len);
 	buf_fini(&line);
@@ -282,12 +289,32 @@ static void build_more_apis(struct daemon *d)
 
 	if (!extensions_disabled()) {
 		d->extensions_api = extensions_api_new(d->loop, &d->cfg, d->runtime_api, dispatch);
+	}
+	if (!extensions_disabled() || d->cfg.control_socket != NULL) {
 		d->telemetry = telemetry_hub_new(d->loop, &d->cfg, dispatch);
+	}
+	if (!extensions_disabled()) {
 		runtime_api_add(d->runtime_api, telemetry_api_request, d->telemetry);
 	}
 	if (d->cfg.init_type == INIT_SNAP_START) {
 		d->restore_api = restore_api_new(d->loop, d->runtime_api, dispatch);
 	}
+}
+
+static int build_control(struct daemon *d, struct err *err)
+{
+	const struct control_deps deps = {
+		.loop = d->loop,
+		.cfg = &d->cfg,
+		.dispatch = supervisor_dispatch(d->supervisor),
+		.telemetry = d->telemetry,
+	};
+
+	if (d->cfg.control_socket == NULL) {
+		return 0;
+	}
+	d->control = control_new(&deps, err);
+	return d->control != NULL ? 0 : -1;
 }
 
 static int build(struct daemon *d, struct err *err)
@@ -322,6 +349,9 @@ static int build(struct daemon *d, struct err *err)
 	runtime_api_attach(d->runtime_api, supervisor_dispatch(d->supervisor));
 	debugger_attach(d->debugger, supervisor_dispatch(d->supervisor));
 	build_more_apis(d);
+	if (build_control(d, err) != 0) {
+		return -1;
+	}
 	local_invoker_init(&d->invoker, d->loop, supervisor_dispatch(d->supervisor));
 	d->invoke_api = invoke_api_new(d->loop, &d->cfg, &d->invoker.invoker, err);
 	if (d->invoke_api == NULL) {
@@ -343,6 +373,7 @@ static void tear_down(struct daemon *d)
 	invoke_api_free(d->invoke_api);
 	amqp_bridge_free(d->bridge);
 	sources_free(d->sources);
+	control_free(d->control);
 	runtime_api_free(d->runtime_api);
 	debugger_free(d->debugger);
 	extensions_api_free(d->extensions_api);
@@ -429,7 +460,8 @@ static int act(struct daemon *d, struct err *err)
 	case CONFIG_RUN:
 		break;
 	}
-	if (startup_check_ready_fd(&d->cfg, err) != 0 || extension_host_check(&d->cfg, err) != 0) {
+	if (startup_check_ready_fd(&d->cfg, err) != 0 || extension_host_check(&d->cfg, err) != 0 ||
+	    control_address_check(&d->cfg, err) != 0) {
 		return -1;
 	}
 	return serve(d, err);

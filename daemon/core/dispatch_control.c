@@ -55,7 +55,8 @@ static bool is_live(const struct instance *inst)
 
 bool dispatch_trigger_end(struct dispatch *d, struct instance *inst, enum stop_reason why, int64_t now_us)
 {
-	if (!is_live(inst) || inst->state == INST_STARTING || inst->state == INST_INIT || dispatch_running(inst) != NULL) {
+	if (!is_live(inst) || inst->state == INST_STARTING || inst->state == INST_INIT ||
+	    dispatch_running(inst) != NULL) {
 		return false;
 	}
 	stop_instance(d, inst, why, now_us);

@@ -154,6 +154,8 @@ static const struct option options[] = {
 	  "a file whose content is the event; again whenever the runtime was restarted" },
 	{ "NOTIFY_SOCKET", TEXT, AT(notify_socket), 0, 0, NULL, true,
 	  "socket of the service manager, set by systemd: told READY=1 and STOPPING=1" },
+	{ "CONTROL_SOCKET", TEXT, AT(control_socket), 0, 0, NULL, true,
+	  "control surface for tests: the path of a unix socket, 127.0.0.1:PORT or [::1]:PORT; default: none" },
 	{ "KUBERNETES_INIT_CONTAINER", PRESENT, AT(action), 0, 0, NULL, true,
 	  "when set: copy the own executable to /tmp and exit" },
 };

@@ -58,8 +58,9 @@ struct config {
 	uint64_t runtime_port;
 	char *cors_allow_origin;
 	bool openfaas;
-	uint64_t ready_fd;   /* 0 = unset */
-	char *notify_socket; /* NULL = unset */
+	uint64_t ready_fd;    /* 0 = unset */
+	char *notify_socket;  /* NULL = unset */
+	char *control_socket; /* NULL = no control surface */
 
 	char *amqp_uri;
 	char *amqp_username;

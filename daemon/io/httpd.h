@@ -64,10 +64,10 @@ void httpd_free(struct httpd *h);
  * Fails with the reason in err (address in use, ...). The listener is the server's; see httpd_listener_close. */
 struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag,
 				    struct err *err) MUST_CHECK;
-/* Puts fn between a connection and the server: it gets the socket and returns another one, or -1 (then it has closed it). */
-void httpd_listener_filter(struct httpd_listener *l, int (*fn)(void *ctx, int fd), void *ctx);
 /* The same for a socket that listens already, of any family; non-blocking, CLOEXEC. It is moved, also on failure. */
 struct httpd_listener *httpd_listen_fd(struct httpd *h, int fd, void *tag, struct err *err) MUST_CHECK;
+/* Puts fn between a connection and the server: it gets the socket and returns another one, or -1 (then it has closed it). */
+void httpd_listener_filter(struct httpd_listener *l, int (*fn)(void *ctx, int fd), void *ctx);
 uint16_t httpd_listener_port(const struct httpd_listener *l);
 /* Closes all connections accepted here, parked requests get on_gone; goes on listening. */
 void httpd_listener_kick(struct httpd_listener *l);
