@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that are only ever appended to, written by a thread of their own, because fdatasync() blocks and so may any write.
+ * Jobs are done one after the other, in order; each comes back with its result to the inbox that was given.
+ *
+ * A job that fails leaves a file that is ours alone (own) as it was before.
+ */
+#ifndef IO_APPENDER_H
+#define IO_APPENDER_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "loop/mailbox.h"
+
+struct appender;
+
+enum append_kind { APPEND_DATA, APPEND_REMOVE /* the file */, APPEND_STOP /* private */ };
+
+struct append_job {
+	struct mail mail;
+	enum append_kind kind;
+	char *path;
+	struct buf data;
+	bool own;  /* nobody else writes to the file; it stays open */
+	bool sync; /* of those: it is on disk when the job is done */
+	void *ctx; /* the sender's */
+	int error; /* result: 0 or an errno */
+};
+
+struct append_job *append_job_new(enum append_kind kind, const char *path) MUST_CHECK;
+void append_job_free(struct append_job *job);
+
+/* NULL with errno set. inbox is borrowed. */
+struct appender *appender_new(struct mailbox *inbox) MUST_CHECK;
+void appender_send(struct appender *a, struct append_job *job); /* moved */
+/* Waits until everything that was sent is done; the results are in the inbox. NULL is fine. */
+void appender_free(struct appender *a);
+
+#endif
