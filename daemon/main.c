@@ -14,6 +14,7 @@
 #include "core/dispatch.h"
 #include "edge/amqp_bridge.h"
 #include "edge/amqp_settings.h"
+#include "edge/async.h"
 #include "edge/config.h"
 #include "edge/debug_settings.h"
 #include "edge/debugger.h"
@@ -63,6 +64,7 @@ struct daemon {
 	struct restore_api *restore_api;       /* NULL without SnapStart */
 	struct control *control;	       /* NULL without CONTROL_SOCKET */
 	struct local_invoker invoker;
+	struct async *async;
 	struct invoke_api *invoke_api;
 	struct amqp_settings amqp;
 	struct debug_settings debug;
@@ -73,6 +75,8 @@ struct daemon {
 	struct loop_timer end_timer;
 	struct loop_timer quiet_timer;
 	bool draining;
+	bool bridge_quiet;
+	bool async_quiet;
 	bool drained;
 	int exit_code;
 };
@@ -82,7 +86,7 @@ static void stop_when_flushed(void *ctx)
 	struct daemon *d = ctx;
 
 	if (d->drained && invoke_api_busy(d->invoke_api) == 0 && sources_busy(d->sources) == 0 &&
-	    (d->bridge == NULL || !amqp_bridge_busy(d->bridge))) {
+	    async_busy(d->async) == 0 && (d->bridge == NULL || !amqp_bridge_busy(d->bridge))) {
 		loop_stop(d->loop);
 	}
 }
@@ -107,7 +111,7 @@ static void on_end_timer(void *ctx)
 
 static int64_t end_wait_us(const struct daemon *d)
 {
-	if (sources_busy(d->sources) > 0) {
+	if (sources_busy(d->sources) > 0 || async_busy(d->async) > 0) {
 		return settle_us;
 	}
 	return d->bridge != NULL ? broker_us : flush_us;
@@ -122,8 +126,12 @@ static void on_drained(void *ctx)
 	loop_wake(d->loop);
 }
 
+/* When both that have to be heard before have said that nothing more comes of them. */
 static void drain(struct daemon *d)
 {
+	if (!d->bridge_quiet || !d->async_quiet) {
+		return;
+	}
 	loop_timer_clear(d->loop, &d->quiet_timer);
 	dispatch_drain(supervisor_dispatch(d->supervisor), loop_now_us(d->loop));
 }
@@ -131,13 +139,25 @@ static void drain(struct daemon *d)
 /* Only now is it known what the broker has given us. */
 static void on_bridge_quiet(void *ctx)
 {
-	drain(ctx);
+	struct daemon *d = ctx;
+
+	d->bridge_quiet = true;
+	loop_timer_clear(d->loop, &d->quiet_timer);
+	drain(d);
+}
+
+static void on_async_quiet(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	d->async_quiet = true;
+	drain(d);
 }
 
 static void on_quiet_timer(void *ctx)
 {
 	log_warn("AMQP the broker does not answer: draining without it");
-	drain(ctx);
+	on_bridge_quiet(ctx);
 }
 
 static void on_bridge_idle(void *ctx)
@@ -171,12 +191,12 @@ static void begin_drain(struct daemon *d, int signo)
 	invoke_api_quiesce(d->invoke_api);
 	debugger_drain(d->debugger);
 	sources_drain(d->sources);
-	if (d->bridge == NULL) {
-		drain(d);
-		return;
+	d->bridge_quiet = d->bridge == NULL;
+	if (d->bridge != NULL) {
+		amqp_bridge_quiesce(d->bridge);
+		loop_timer_set(d->loop, &d->quiet_timer, loop_now_us(d->loop) + broker_us);
 	}
-	amqp_bridge_quiesce(d->bridge);
-	loop_timer_set(d->loop, &d->quiet_timer, loop_now_us(d->loop) + broker_us);
+	async_drain(d->async);
 }
 
 static void on_runtime_lost(void *ctx)
@@ -261,6 +281,23 @@ static int build_debugger(struct daemon *d, struct err *err)
 	d->debugger = debugger_new(d->loop, &d->cfg, &d->debug, err);
 	runtime_api_debug(d->runtime_api, d->debugger);
 	return d->debugger != NULL ? 0 : -1;
+}
+
+static int build_async(struct daemon *d, struct err *err)
+{
+	const struct async_deps deps = {
+		.loop = d->loop,
+		.children = d->children,
+		.guard = d->guard,
+		.cfg = &d->cfg,
+		.amqp = &d->amqp,
+		.inner = &d->invoker.invoker,
+		.quiet = on_async_quiet,
+		.ctx = d,
+	};
+
+	d->async = async_new(&deps, err);
+	return d->async != NULL ? 0 : -1;
 }
 
 static int build_sources(struct daemon *d, struct err *err)
@@ -353,7 +390,10 @@ static int build(struct daemon *d, struct err *err)
 		return -1;
 	}
 	local_invoker_init(&d->invoker, d->loop, supervisor_dispatch(d->supervisor));
-	d->invoke_api = invoke_api_new(d->loop, &d->cfg, &d->invoker.invoker, err);
+	if (build_async(d, err) != 0) {
+		return -1;
+	}
+	d->invoke_api = invoke_api_new(d->loop, &d->cfg, async_invoker(d->async), err);
 	if (d->invoke_api == NULL) {
 		return err_wrap(err, "Invoke API");
 	}
@@ -371,6 +411,7 @@ static int build(struct daemon *d, struct err *err)
 static void tear_down(struct daemon *d)
 {
 	invoke_api_free(d->invoke_api);
+	async_free(d->async);
 	amqp_bridge_free(d->bridge);
 	sources_free(d->sources);
 	control_free(d->control);
@@ -422,6 +463,7 @@ static int serve(struct daemon *d, struct err *err)
 	}
 	tell_ready(d);
 	sources_start(d->sources);
+	async_start(d->async);
 	r = loop_run(d->loop);
 	if (r != 0) {
 		return err_set(err, 1, "event loop: %s", strerror(-r));

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/async_queue.h"
+#include "core/async_target.h"
 #include "core/bridge_rules.h"
 #include "core/function_name.h"
 #include "edge/aws_settings.h"
@@ -23,6 +25,7 @@ enum kind {
 	NAME,
 	VERSION_NAME,
 	QUEUE,
+	DESTINATION,
 	ACCOUNT,
 	NUMBER,
 	SECONDS,
@@ -124,6 +127,27 @@ static const struct option options[] = {
 	  "token of the broker, or for DEBUGGER_LISTEN" },
 	{ "DEBUGGER_BREAK", BOOL, AT(debugger_break), 0, 0, "TRUE", true,
 	  "stop when the handler is called (inspector mode)" },
+	{ "ASYNC_MAX_RETRY_ATTEMPTS", NUMBER, AT(async_max_retries), 0, ASYNC_RETRIES_MAX, "2", true,
+	  "asynchronous invocations: further attempts after a function error" },
+	{ "ASYNC_RETRY_DELAY", SECONDS_OR_0, AT(async_retry_delay_us), 0, 3600, "1", true,
+	  "seconds before the first of these, twice as many before the second; on AWS it is 60" },
+	{ "ASYNC_MAX_EVENT_AGE", SECONDS, AT(async_max_age_us), 0, 21600, "21600", true,
+	  "seconds after which an event that could not be run is given up" },
+	{ "ASYNC_MAX_QUEUED", NUMBER, AT(async_max_events), 1, 10000000, "100000", true,
+	  "asynchronous events that are not done with; beyond: 429 TooManyRequestsException" },
+	{ "ASYNC_MAX_QUEUED_BYTES", NUMBER, AT(async_max_bytes), MAX_EVENT_BODY, (uint64_t)1 << 40, "268435456", true,
+	  "the same in bytes" },
+	{ "ASYNC_ON_SUCCESS", DESTINATION, AT(async_on_success), 0, 0, NULL, true,
+	  "destination of invocation records: URL or ARN of an SQS queue, Invoke URL of a function, amqp:QUEUE or "
+	  "file:PATH" },
+	{ "ASYNC_ON_FAILURE", DESTINATION, AT(async_on_failure), 0, 0, NULL, true,
+	  "the same for events that are given up" },
+	{ "ASYNC_DLQ", DESTINATION, AT(async_dlq), 0, 0, NULL, true,
+	  "dead-letter queue: the same for these events themselves" },
+	{ "ASYNC_SPOOL_DIR", TEXT, AT(async_spool_dir), 0, 0, NULL, true,
+	  "directory in which accepted events survive the end of the daemon; default: they are lost with it" },
+	{ "ASYNC_DRAIN_TIMEOUT", SECONDS_OR_0, AT(async_drain_us), 0, 5400, "5", true,
+	  "without it: seconds at the end for events that are not done with" },
 	{ "PRINT_REPORTS", BOOL, AT(print_reports), 0, 0, "TRUE", true, "START, END and REPORT lines on stdout" },
 	{ "LOG_LEVEL", LEVEL, AT(log_level), 0, 0, "INFO", true, "TRACE, DEBUG, INFO, WARN or ERROR" },
 	{ "AWS_LAMBDA_LOG_FORMAT", FORMAT, AT(log_json), 0, 0, "Text", false,
@@ -269,6 +293,7 @@ static void take_secret(char **slot, const struct option *o, const char *value)
 static bool parse(struct config *cfg, const struct option *o, const char *value)
 {
 	void *slot = (char *)cfg + o->offset;
+	struct async_target target;
 
 	switch (o->kind) {
 	case TEXT:
@@ -287,6 +312,9 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 	case QUEUE:
 		set_text(slot, value);
 		return strcmp(value, "auto") == 0 || bridge_queue_url_is_valid(value);
+	case DESTINATION:
+		set_text(slot, value);
+		return async_target_parse(value, &target);
 	case ACCOUNT:
 		set_text(slot, value);
 		return strlen(value) == 12 && strspn(value, "0123456789") == 12;
@@ -338,6 +366,9 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 	case QUEUE:
 		snprintf(out, size, "a queue URL (https://HOST/..., without a user) or auto");
 		break;
+	case DESTINATION:
+		snprintf(out, size, "%s", ASYNC_TARGET_EXPECTED);
+		break;
 	case ACCOUNT:
 		snprintf(out, size, "12 digits");
 		break;
@@ -371,10 +402,10 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 
 static int bad_value(const struct option *o, const char *value, struct err *err)
 {
-	char allowed[128];
+	char allowed[192];
 
 	describe_allowed(o, allowed, sizeof(allowed));
-	if (o->kind == QUEUE && strchr(value, '@') != NULL) {
+	if ((o->kind == QUEUE || o->kind == DESTINATION) && strchr(value, '@') != NULL) {
 		value = "...@..."; /* what stands there may be a password */
 	}
 	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", o->name, value, allowed);

@@ -22,6 +22,7 @@ struct err;
 #define MAX_REQUEST_BODY ((size_t)6291456)
 #define MAX_RESPONSE_BODY ((size_t)6291556)
 #define MAX_RESPONSE_STREAM ((size_t)209715200)
+#define MAX_EVENT_BODY ((size_t)1048576) /* of an asynchronous invocation */
 #define MAX_RUNTIME_HEAD ((size_t)1 << 20)
 
 /* A switch whose default depends on others. */
@@ -78,6 +79,17 @@ struct config {
 	int64_t bridge_rerun_us; /* 0 = only after a restart of the runtime */
 	uint64_t bridge_max_message;
 	char *payload_file; /* local payload mode; NULL = off */
+
+	uint64_t async_max_retries;
+	int64_t async_retry_delay_us; /* before the first; twice that before the second */
+	int64_t async_max_age_us;
+	uint64_t async_max_events;
+	uint64_t async_max_bytes;
+	char *async_on_success; /* NULL = nobody is told; as the next two */
+	char *async_on_failure;
+	char *async_dlq;
+	char *async_spool_dir; /* NULL = accepted events are lost with the daemon */
+	int64_t async_drain_us;
 
 	enum log_level log_level;
 	bool json;	       /* the daemon's log and the reports */

@@ -43,7 +43,7 @@ static const struct invocation_ops own_ops = { .done = on_done };
 void control_submit(struct control *c, struct httpd_req *req)
 {
 	struct invoke_error error;
-	struct event *ev = invoke_request_read(c->deps.cfg, req, NULL, 0, false, &error);
+	struct event *ev = invoke_request_read(c->deps.cfg, req, CALL_INVOKE, NULL, 0, &error);
 	struct buf out = BUF_INIT;
 	struct own_call *own;
 

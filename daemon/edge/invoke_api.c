@@ -49,6 +49,8 @@ enum form {
 	FORM_FRAMED, /* InvokeWithResponseStream's events */
 };
 
+enum { INVOKE, INVOKE_ASYNC, INVOKE_STREAM, HEALTH, READY, METRICS, OPENFAAS };
+
 /* A caller that waits for its invocation. */
 struct caller {
 	struct invocation inv;
@@ -56,6 +58,7 @@ struct caller {
 	struct httpd_req *req;
 	enum form form;
 	bool cross_origin; /* from a web page that is allowed to */
+	bool invoke_async; /* InvokeAsync of 2014-11-13: the status is in the body, too */
 };
 
 #define HEADERS_MAX 12
@@ -206,7 +209,11 @@ static void reply_accepted(const struct caller *c, const struct outcome *out)
 		add_header(&r, "X-Amz-Executed-Version", out->version != NULL ? out->version : c->api->cfg->version);
 	}
 	add_cors(c->api, &r, c->cross_origin);
-	send_reply(c->req, ev->type == INVOKE_DRY_RUN ? 204 : 202, &r, NULL);
+	if (c->invoke_async) {
+		add_header(&r, "Content-Type", "application/json");
+	}
+	send_reply(c->req, ev->type == INVOKE_DRY_RUN ? 204 : 202, &r,
+		   c->invoke_async ? blob_static("{\"Status\":202}") : NULL);
 }
 
 static void reply_refused(const struct caller *c, enum outcome_kind kind)
@@ -215,12 +222,16 @@ static void reply_refused(const struct caller *c, enum outcome_kind kind)
 
 	if (kind == OUTCOME_THROTTLED) {
 		invoke_error_set(&e, 429, "TooManyRequestsException", false, "Rate Exceeded.");
-		e.reason = "ConcurrentInvocationLimitExceeded";
+		/* Which of the two limits it was: MAX_PENDING, or that of the queue of events. */
+		e.reason = c->inv.event->type == INVOKE_EVENT ? "FunctionInvocationRateLimitExceeded"
+							      : "ConcurrentInvocationLimitExceeded";
 	} else if (kind == OUTCOME_NO_FUNCTION) {
 		invoke_error_set(&e, 404, "ResourceNotFoundException", true, "Function not found: %s",
 				 c->inv.event->arn);
 	} else if (kind == OUTCOME_UNAVAILABLE) {
-		invoke_error_set(&e, 503, "ServiceException", true, "The message broker cannot be reached.");
+		invoke_error_set(&e, 503, "ServiceException", true, "%s",
+				 c->api->cfg->gateway ? "The message broker cannot be reached."
+						      : "The event could not be stored.");
 	} else {
 		invoke_error_set(&e, 500, "ServiceException", true, "The daemon is shutting down.");
 	}
@@ -256,23 +267,29 @@ static void on_caller_gone(void *owner)
 	free(c);
 }
 
-static enum form form_of(const struct httpd_req *req, bool framed)
+static enum form form_of(const struct httpd_req *req, enum invoke_call call)
 {
 	const char *mode = httpd_req_header(req, "Lambda-Runtime-Function-Response-Mode");
 
-	if (framed) {
+	if (call == CALL_STREAM) {
 		return FORM_FRAMED;
 	}
 	return mode != NULL && strcmp(mode, "streaming") == 0 ? FORM_RAW : FORM_WHOLE;
 }
 
-/* framed: InvokeWithResponseStream. */
-static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const struct route_match *m,
-		   bool framed)
+static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_origin, const struct route_match *m)
 {
+	static const enum invoke_call calls[] = {
+		[INVOKE] = CALL_INVOKE,
+		[OPENFAAS] = CALL_INVOKE,
+		[INVOKE_ASYNC] = CALL_INVOKE_ASYNC,
+		[INVOKE_STREAM] = CALL_STREAM,
+	};
+	enum invoke_call call = calls[m->id];
 	struct invoke_error e;
-	struct event *ev = invoke_request_read(api->cfg, req, m->captures > 0 ? m->capture[0].ptr : NULL,
-					       m->captures > 0 ? m->capture[0].len : 0, framed, &e);
+	bool has_name = m->id != OPENFAAS;
+	struct event *ev = invoke_request_read(api->cfg, req, call, has_name ? m->capture[0].ptr : NULL,
+					       has_name ? m->capture[0].len : 0, &e);
 	struct caller *c;
 
 	if (ev == NULL) {
@@ -286,7 +303,8 @@ static void invoke(struct invoke_api *api, struct httpd_req *req, bool cross_ori
 	c->api = api;
 	c->req = req;
 	c->cross_origin = cross_origin;
-	c->form = form_of(req, framed);
+	c->invoke_async = call == CALL_INVOKE_ASYNC;
+	c->form = form_of(req, call);
 	invocation_init(&c->inv, c->form == FORM_WHOLE ? &caller_ops : &stream_ops, ev);
 	httpd_req_own(req, c, on_caller_gone);
 	api->invoker->submit(api->invoker, &c->inv);
@@ -361,10 +379,10 @@ static bool handle_origin(struct invoke_api *api, struct httpd_req *req, bool *c
 	return false;
 }
 
-enum { INVOKE, INVOKE_STREAM, HEALTH, READY, METRICS, OPENFAAS };
-
 static const struct route routes[] = {
 	{ "POST", "/2015-03-31/functions/{name}/invocations", INVOKE },
+	{ "POST", "/2014-11-13/functions/{name}/invoke-async", INVOKE_ASYNC },
+	{ "POST", "/2014-11-13/functions/{name}/invoke-async/", INVOKE_ASYNC },
 	{ "POST", "/2021-11-15/functions/{name}/response-streaming-invocations", INVOKE_STREAM },
 	{ "GET", "/_/health", HEALTH },
 	{ "HEAD", "/_/health", HEALTH },
@@ -399,8 +417,8 @@ static void on_request(void *ctx, struct httpd_req *req)
 	route_find(routes, count, httpd_req_method(req), httpd_req_path(req), &m);
 	if (m.result != ROUTE_FOUND) {
 		reply_no_route(req, &m);
-	} else if (m.id == INVOKE || m.id == INVOKE_STREAM || m.id == OPENFAAS) {
-		invoke(api, req, cross_origin, &m, m.id == INVOKE_STREAM);
+	} else if (m.id == INVOKE || m.id == INVOKE_ASYNC || m.id == INVOKE_STREAM || m.id == OPENFAAS) {
+		invoke(api, req, cross_origin, &m);
 	} else if (m.id == READY) {
 		reply_ready(api, req);
 	} else if (m.id == METRICS) {

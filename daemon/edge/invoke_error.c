@@ -36,6 +36,12 @@ void invoke_error_too_large(struct invoke_error *e, size_t max)
 			 "Request must be smaller than %zu bytes for the InvokeFunction operation", max);
 }
 
+void invoke_error_event_too_large(struct invoke_error *e, size_t size, size_t max)
+{
+	invoke_error_set(e, 413, "RequestEntityTooLargeException", false,
+			 "%zu byte payload is too large for the Event invocation type (limit %zu bytes)", size, max);
+}
+
 void invoke_error_body(const struct invoke_error *e, struct buf *out)
 {
 	buf_printf(out, "{\"Type\":\"%s\",", e->status < 500 ? "User" : "Service");

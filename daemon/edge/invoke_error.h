@@ -27,6 +27,7 @@ void invoke_error_set(struct invoke_error *e, int status, const char *type, bool
 /* A value that does not satisfy the API's constraint on it. Returns -1. */
 int invoke_error_bad_value(struct invoke_error *e, const char *what, const char *value);
 void invoke_error_too_large(struct invoke_error *e, size_t max);
+void invoke_error_event_too_large(struct invoke_error *e, size_t size, size_t max);
 
 /* Appends the JSON document. */
 void invoke_error_body(const struct invoke_error *e, struct buf *out);

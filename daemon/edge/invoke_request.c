@@ -115,13 +115,13 @@ static int read_body(struct httpd_req *req, struct event *ev, struct invoke_erro
 	return 0;
 }
 
-struct event *invoke_request_read(const struct config *cfg, struct httpd_req *req, const char *name, size_t name_len,
-				  bool streamed, struct invoke_error *error)
+struct event *invoke_request_read(const struct config *cfg, struct httpd_req *req, enum invoke_call call,
+				  const char *name, size_t name_len, struct invoke_error *error)
 {
+	const char *type = call == CALL_INVOKE_ASYNC ? "Event" : httpd_req_header(req, "X-Amz-Invocation-Type");
 	struct event *ev = event_new();
 
-	if (read_name(cfg, req, name, name_len, ev, error) != 0 ||
-	    event_set_type(ev, httpd_req_header(req, "X-Amz-Invocation-Type"), error) != 0 ||
+	if (read_name(cfg, req, name, name_len, ev, error) != 0 || event_set_type(ev, type, error) != 0 ||
 	    event_set_log_type(ev, httpd_req_header(req, "X-Amz-Log-Type"), error) != 0 ||
 	    event_set_client_context(ev, httpd_req_header(req, "X-Amz-Client-Context"), error) != 0 ||
 	    event_set_tenant(ev, httpd_req_header(req, "X-Amz-Tenant-Id"), error) != 0 ||
@@ -129,10 +129,15 @@ struct event *invoke_request_read(const struct config *cfg, struct httpd_req *re
 		event_unref(ev);
 		return NULL;
 	}
-	if (ev->type == INVOKE_EVENT && (streamed || !cfg->gateway)) {
+	if (ev->type == INVOKE_EVENT && call == CALL_STREAM) {
 		invoke_error_set(
 			error, 400, INVALID_PARAMETER, false,
 			"Value 'Event' at 'invocationType' is not supported; expected RequestResponse or DryRun");
+		event_unref(ev);
+		return NULL;
+	}
+	if (ev->type == INVOKE_EVENT && !cfg->gateway && ev->body->len > MAX_EVENT_BODY) {
+		invoke_error_event_too_large(error, ev->body->len, MAX_EVENT_BODY);
 		event_unref(ev);
 		return NULL;
 	}

@@ -16,8 +16,15 @@ struct config;
 struct event;
 struct httpd_req;
 
-/* name: the raw path segment, NULL for the configured function. streamed: as InvokeWithResponseStream has it. One reference, or NULL with *error filled. */
-struct event *invoke_request_read(const struct config *cfg, struct httpd_req *req, const char *name, size_t name_len,
-				  bool streamed, struct invoke_error *error) MUST_CHECK;
+/* Operations of the Invoke API. */
+enum invoke_call {
+	CALL_INVOKE,
+	CALL_INVOKE_ASYNC, /* of 2014-11-13: the type is Event */
+	CALL_STREAM,	   /* InvokeWithResponseStream: the type cannot be Event */
+};
+
+/* name: the raw path segment, NULL for the configured function. One reference, or NULL with *error filled. */
+struct event *invoke_request_read(const struct config *cfg, struct httpd_req *req, enum invoke_call call,
+				  const char *name, size_t name_len, struct invoke_error *error) MUST_CHECK;
 
 #endif

@@ -109,7 +109,7 @@ def test_dry_run(daemon):
 
 def test_invocation_types(daemon):
     assert daemon.invoke({}, headers={"X-Amz-Invocation-Type": "RequestResponse"}).status == 200
-    for kind in ("Event", "Nonsense", ""):
+    for kind in ("Nonsense", "event", ""):
         assert_error(daemon.invoke({}, headers={"X-Amz-Invocation-Type": kind}), 400, "InvalidParameterValueException")
 
 

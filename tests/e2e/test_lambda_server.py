@@ -146,6 +146,13 @@ def test_event(serve, gateway, queue):
     d.out.wait("ran")
 
 
+def test_invoke_async(serve, gateway, queue):
+    d = serve()
+    reply = gateway().request("POST", f"/2014-11-13/functions/{queue}/invoke-async", b'{"do":"say","writes":[[1,"ran\\n"]]}')
+    assert (reply.status, json.loads(reply.body)) == (202, {"Status": 202})
+    d.out.wait("ran")
+
+
 def test_dry_run(serve, gateway, queue):
     d = serve([ECHO])
     server = gateway()
