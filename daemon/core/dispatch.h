@@ -154,7 +154,8 @@ void dispatch_finish(struct dispatch *d, struct upload *u, const struct answer *
 enum rt_verdict dispatch_init_error(struct dispatch *d, struct instance *inst, struct blob *body,
 				    const char *content_type, const char *error_type, int64_t now_us) MUST_CHECK;
 
-/* Moves the deadline of what inst works on; INT64_MAX = it has none while, say, a debugger is attached. */
+/* Moves the deadline of what inst works on, one event at a time; INT64_MAX = it has none while, say, a debugger is
+ * attached. */
 void dispatch_set_deadline(struct dispatch *d, struct instance *inst, int64_t at_us);
 
 /* restore/next, as dispatch_poll. The runtime is restored when there is work for it, or by dispatch_restore(). */

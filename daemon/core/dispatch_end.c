@@ -192,7 +192,8 @@ static void limit_return(struct dispatch *d, const struct task *t, int64_t now_u
 		least = inst->late_us + return_min_us;
 		dispatch_arm(d, inst->late_us);
 	}
-	inst->deadline_us = t->event->unlimited ? now_us + d->cfg.init_timeout_us : t->deadline_us;
+	inst->deadline_us = t->event->unlimited || t->deadline_us == INT64_MAX ? now_us + d->cfg.init_timeout_us
+									       : t->deadline_us;
 	if (inst->deadline_us < least) {
 		inst->deadline_us = least;
 	}
@@ -460,8 +461,10 @@ static void check_deadlines(struct dispatch *d, int64_t now_us)
 
 void dispatch_set_deadline(struct dispatch *d, struct instance *inst, int64_t at_us)
 {
-	if (inst->state == INST_BUSY) {
-		inst->deadline_us = at_us;
+	struct task *t = task_running(&inst->tasks);
+
+	if (t != NULL) {
+		t->deadline_us = at_us;
 		dispatch_arm(d, at_us);
 	}
 }

@@ -142,6 +142,13 @@ int debug_settings_load(const struct config *cfg, struct debug_settings *out, st
 	if (!is_active(cfg->debugger_active)) {
 		return 0;
 	}
+	if (cfg->managed_concurrency > 0) {
+		return err_set(
+			err, 2,
+			"DEBUGGER_ACTIVE=%.200s: not allowed with AWS_LAMBDA_MAX_CONCURRENCY; a debugger holds one "
+			"event at a time",
+			cfg->debugger_active);
+	}
 	out->active = true;
 	out->token = cfg->debugger_token;
 	out->stop_at_handler = cfg->debugger_break;

@@ -199,6 +199,7 @@ def test_environment_of_the_runtime(start):
 
 
 @pytest.mark.parametrize("env,says", [({"LAMBDA_FREEZE": "process"}, "LAMBDA_FREEZE"),
+                                      ({"DEBUGGER_ACTIVE": "1", "DEBUGGER_LISTEN": "127.0.0.1:9"}, "DEBUGGER_ACTIVE"),
                                       ({"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}, "SnapStart")])
 def test_what_managed_instances_do_not_have(env, says):
     done = run(IDLE, env={"AWS_LAMBDA_MAX_CONCURRENCY": "2", **env})
