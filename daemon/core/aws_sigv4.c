@@ -2,9 +2,11 @@
 /* Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
 #include "core/aws_sigv4.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/attr.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -36,11 +38,34 @@ static void put_path(struct buf *out, const char *path)
 	}
 }
 
-static void put_signed_headers(struct buf *out, const struct aws_sign_args *a)
+/* The headers that are signed, in the order of their names; a NULL value: the request has no such header. */
+static void put_headers(struct buf *out, const struct aws_sign_args *a, const char *date, bool names_only)
 {
-	buf_puts(out, "content-type;host;x-amz-date");
-	buf_puts(out, a->token != NULL ? ";x-amz-security-token" : "");
-	buf_puts(out, a->target != NULL ? ";x-amz-target" : "");
+	const char *const headers[][2] = {
+		{ "content-type", a->content_type },
+		{ "host", a->host },
+		{ "x-amz-client-context", a->client_context },
+		{ "x-amz-date", date },
+		{ "x-amz-log-type", a->log_type },
+		{ "x-amz-security-token", a->token },
+		{ "x-amz-target", a->target },
+	};
+
+	for (size_t i = 0; i < countof(headers); i++) {
+		if (headers[i][1] == NULL) {
+			continue;
+		}
+		if (names_only) {
+			buf_puts(out, i > 0 ? ";" : "");
+			buf_puts(out, headers[i][0]);
+			continue;
+		}
+		/* Not by printf: nothing else keeps a copy of a token. */
+		buf_puts(out, headers[i][0]);
+		buf_putc(out, ':');
+		buf_puts(out, headers[i][1]);
+		buf_putc(out, '\n');
+	}
 }
 
 static void canonical_hash(const struct aws_sign_args *a, const char *date, char hex[HEX_LEN])
@@ -49,17 +74,10 @@ static void canonical_hash(const struct aws_sign_args *a, const char *date, char
 
 	buf_puts(&text, "POST\n");
 	put_path(&text, a->path);
-	buf_printf(&text, "\n\ncontent-type:%s\nhost:%s\nx-amz-date:%s\n", a->content_type, a->host, date);
-	if (a->token != NULL) {
-		buf_puts(&text, "x-amz-security-token:");
-		buf_puts(&text, a->token);
-		buf_putc(&text, '\n');
-	}
-	if (a->target != NULL) {
-		buf_printf(&text, "x-amz-target:%s\n", a->target);
-	}
+	buf_puts(&text, "\n\n");
+	put_headers(&text, a, date, false);
 	buf_putc(&text, '\n');
-	put_signed_headers(&text, a);
+	put_headers(&text, a, date, true);
 	hash_hex(a->body, a->body_len, hex);
 	buf_putc(&text, '\n');
 	buf_puts(&text, hex);
@@ -110,6 +128,6 @@ void aws_sign(const struct aws_sign_args *a, char date[AWS_DATE_LEN], struct buf
 	buf_printf(authorization,
 		   "AWS4-HMAC-SHA256 Credential=%s/%s/%s/%s/aws4_request, SignedHeaders=", a->access_key_id, day,
 		   a->region, a->service);
-	put_signed_headers(authorization, a);
+	put_headers(authorization, a, date, true);
 	buf_printf(authorization, ", Signature=%s", hex);
 }

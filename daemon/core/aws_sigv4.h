@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AWS Signature Version 4 of a POST without a query, as SQS, STS and their like take it. Pure: the time is an argument,
+ * AWS Signature Version 4 of a POST without a query, as SQS, STS, Lambda's Invoke and their like take it. Pure: the time is an argument,
  * so that a wrong local clock can be corrected; libcurl's own signing would always take the local one.
  */
 #ifndef CORE_AWS_SIGV4_H
@@ -21,10 +21,12 @@ struct aws_sign_args {
 	const char *token; /* NULL = none */
 	const char *region;
 	const char *service;
-	const char *host;	  /* as in the Host header */
-	const char *path;	  /* as on the request line; "" means "/" */
-	const char *content_type; /* no blanks but single ones */
-	const char *target;	  /* X-Amz-Target; NULL = none */
+	const char *host;	    /* as in the Host header */
+	const char *path;	    /* as on the request line; "" means "/" */
+	const char *content_type;   /* no blanks but single ones */
+	const char *target;	    /* X-Amz-Target; NULL = none */
+	const char *client_context; /* X-Amz-Client-Context; the same */
+	const char *log_type;	    /* X-Amz-Log-Type; the same */
 	const void *body;
 	size_t body_len;
 	int64_t time_ms;
