@@ -485,7 +485,7 @@ static void print_help(void)
 	       "  --enable-init-caching                            (SnapStart)\n"
 	       "  --help, --version                                (before the command)\n\n"
 	       "Environment:\n");
-	config_print_help(stdout, false);
+	config_print_help(stdout, CONFIG_DAEMON);
 }
 
 static int act(struct daemon *d, struct err *err)

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "core/lifecycle.h"
 #include "edge/config.h"
+#include "io/guard.h"
 
 struct env {
 	char **vars; /* "NAME=value", owned */
@@ -86,8 +87,11 @@ static void set_log_names(struct env *e, const struct config *cfg, const char *l
 {
 	char *group = xasprintf("/aws/lambda/%s", cfg->function_name);
 
-	set(e, "AWS_LAMBDA_LOG_GROUP_NAME", group);
-	set(e, "AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
+	set(e, "AWS_LAMBDA_LOG_GROUP_NAME", cfg->log_group != NULL ? cfg->log_group : group);
+	if (cfg->log_stream != NULL) {
+		set(e, GUARD_OTHER_MARK, log_stream);
+	}
+	set(e, GUARD_MARK, cfg->log_stream != NULL ? cfg->log_stream : log_stream);
 	free(group);
 }
 

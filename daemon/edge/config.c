@@ -16,6 +16,7 @@
 #include "core/function_name.h"
 #include "edge/aws_settings.h"
 #include "edge/command.h"
+#include "edge/config_subset.h"
 #include "edge/managed_settings.h"
 
 /* The first ones, and HOST, own a string. */
@@ -411,44 +412,6 @@ static int bad_value(const struct option *o, const char *value, struct err *err)
 	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", o->name, value, allowed);
 }
 
-/* What lambda-server takes of the table. */
-static const struct gateway_option {
-	const char *name;
-	const char *fallback; /* NULL: that of the table */
-} gateway_options[] = {
-	{ "INVOKE_API_HOST", NULL },
-	{ "PORT", NULL },
-	{ "AWS_LAMBDA_FUNCTION_TIMEOUT", "1800" },
-	{ "AWS_REGION", NULL },
-	{ "AWS_DEFAULT_REGION", NULL },
-	{ "AWS_ACCOUNT_ID", NULL },
-	{ "AWS_LAMBDA_FUNCTION_VERSION", NULL },
-	{ "MAX_PENDING", NULL },
-	{ "CORS_ALLOW_ORIGIN", NULL },
-	{ "AMQP_URI", "amqp://localhost:5672?connection_attempts=20&retry_delay=10" },
-	{ "AMQP_USERNAME", NULL },
-	{ "AMQP_PASSWORD", NULL },
-	{ "AMQP_QUEUE_DURABLE", NULL },
-	{ "LOG_LEVEL", NULL },
-	{ "AWS_LAMBDA_LOG_FORMAT", NULL },
-	{ "USE_STRUCTURED_LOGGING", NULL },
-	{ "READY_FD", NULL },
-	{ "NOTIFY_SOCKET", NULL },
-};
-
-/* false: the program has no such option. */
-static bool option_fallback(bool gateway, const struct option *o, const char **fallback)
-{
-	*fallback = o->fallback;
-	for (size_t i = 0; gateway && i < countof(gateway_options); i++) {
-		if (strcmp(gateway_options[i].name, o->name) == 0) {
-			*fallback = gateway_options[i].fallback != NULL ? gateway_options[i].fallback : o->fallback;
-			return true;
-		}
-	}
-	return !gateway;
-}
-
 /* Of several variables for one thing the first that is set counts. */
 static bool is_second_name(const struct config *cfg, const struct option *o)
 {
@@ -467,9 +430,9 @@ static int load_environment(struct config *cfg, struct err *err)
 	for (size_t i = 0; i < countof(options); i++) {
 		const struct option *o = &options[i];
 		const char *value = getenv(o->name);
-		const char *fallback;
+		const char *fallback = o->fallback;
 
-		if (!option_fallback(cfg->gateway, o, &fallback)) {
+		if (!config_subset_has(cfg->program, o->name, &fallback)) {
 			continue;
 		}
 		if (o->kind == PRESENT ? value == NULL : value == NULL || *value == '\0') {
@@ -508,12 +471,8 @@ static bool is_given(const char *name)
 	return value != NULL && *value != '\0';
 }
 
-static int load(struct config *cfg, int argc, char **argv, struct err *err)
+static int settle(struct config *cfg, struct err *err)
 {
-	cfg->ready_timeout_us = -1;
-	if (load_environment(cfg, err) != 0 || command_parse(cfg, argc, argv, err) != 0) {
-		return -1;
-	}
 	if (cfg->region == NULL) {
 		cfg->region = xstrdup("us-east-1");
 	}
@@ -525,6 +484,15 @@ static int load(struct config *cfg, int argc, char **argv, struct err *err)
 	}
 	cfg->json = cfg->log_json || cfg->structured;
 	return 0;
+}
+
+static int load(struct config *cfg, int argc, char **argv, struct err *err)
+{
+	cfg->ready_timeout_us = -1;
+	if (load_environment(cfg, err) != 0 || command_parse(cfg, argc, argv, err) != 0) {
+		return -1;
+	}
+	return settle(cfg, err);
 }
 
 int config_load(struct config *cfg, int argc, char **argv, struct err *err)
@@ -547,12 +515,35 @@ int config_load_gateway(struct config *cfg, int argc, char **argv, struct err *e
 {
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->gateway = true;
+	cfg->program = CONFIG_SERVER;
 	if (load(cfg, argc, argv, err) != 0) {
 		return -1;
 	}
 	if (cfg->command[0] != NULL) {
 		return err_set(err, 2, "%.200s: no arguments but flags are expected", cfg->command[0]);
 	}
+	return 0;
+}
+
+int config_load_invoke(struct config *cfg, char *const *command, struct err *err)
+{
+	size_t words = 0;
+
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->program = CONFIG_INVOKE;
+	cfg->ready_timeout_us = -1;
+	while (command[words] != NULL) {
+		words++;
+	}
+	cfg->command = xmemdup(command, (words + 1) * sizeof(*command));
+	if (load_environment(cfg, err) != 0 || command_find(cfg, err) != 0) {
+		return -1;
+	}
+	cfg->runtime_host = xstrdup("127.0.0.1");
+	if (settle(cfg, err) != 0) {
+		return -1;
+	}
+	derive_name(cfg);
 	return 0;
 }
 
@@ -575,13 +566,13 @@ void config_fini(struct config *cfg)
 	cfg->command = NULL;
 }
 
-void config_print_help(FILE *out, bool gateway)
+void config_print_help(FILE *out, enum config_program program)
 {
 	for (size_t i = 0; i < countof(options); i++) {
 		const struct option *o = &options[i];
-		const char *fallback;
+		const char *fallback = o->fallback;
 
-		if (option_fallback(gateway, o, &fallback)) {
+		if (config_subset_has(program, o->name, &fallback)) {
 			fprintf(out, "  %s\n      %s%s%s%s\n", o->name, o->help, fallback != NULL ? " (default " : "",
 				fallback != NULL ? fallback : "", fallback != NULL ? ")" : "");
 		}

@@ -30,9 +30,13 @@ enum config_choice { CHOICE_UNSET, CHOICE_NO, CHOICE_YES };
 
 enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_COPY_SELF };
 
+/* Who reads the table: not every program takes all of it (edge/config_subset.h). */
+enum config_program { CONFIG_DAEMON, CONFIG_SERVER, CONFIG_INVOKE };
+
 /* Strings are owned; NULL = unset. */
 struct config {
 	enum config_action action;
+	enum config_program program;
 
 	char *function_name;
 	bool gateway;	   /* the program is a gateway: names choose the function */
@@ -110,18 +114,25 @@ struct config {
 
 	char **command;	 /* NULL terminated; borrowed words in an owned array */
 	const char *cwd; /* working directory of the command; NULL = ours */
+
+	/* What the runtime is told instead of names that are made up; borrowed. */
+	const char *log_group;
+	const char *log_stream;
 };
 
 /* 0, or -1 with the reason. cfg is zeroed first and can be finished in either case. */
 int config_load(struct config *cfg, int argc, char **argv, struct err *err) MUST_CHECK;
 /* The same for lambda-server, which has no function of its own. */
 int config_load_gateway(struct config *cfg, int argc, char **argv, struct err *err) MUST_CHECK;
+/* The same for lambda-invoke, which has flags of its own: command is the runtime's, NULL terminated, and may be empty. Its
+ * Runtime API is on a free port of this machine. */
+int config_load_invoke(struct config *cfg, char *const *command, struct err *err) MUST_CHECK;
 void config_fini(struct config *cfg);
 
 /* Is this variable the daemon's own and not Lambda's, so that no child may see it? name_len: up to the '='. */
 bool config_is_private(const char *name, size_t name_len);
 
 /* The table as text: name, default, meaning; for --help. */
-void config_print_help(FILE *out, bool gateway);
+void config_print_help(FILE *out, enum config_program program);
 
 #endif

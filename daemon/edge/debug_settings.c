@@ -145,9 +145,9 @@ int debug_settings_load(const struct config *cfg, struct debug_settings *out, st
 	if (cfg->managed_concurrency > 0) {
 		return err_set(
 			err, 2,
-			"DEBUGGER_ACTIVE=%.200s: not allowed with AWS_LAMBDA_MAX_CONCURRENCY; a debugger holds one "
+			"AWS_LAMBDA_MAX_CONCURRENCY=%llu: not allowed with DEBUGGER_ACTIVE; a debugger holds one "
 			"event at a time",
-			cfg->debugger_active);
+			(unsigned long long)cfg->managed_concurrency);
 	}
 	out->active = true;
 	out->token = cfg->debugger_token;

@@ -12,6 +12,15 @@ void memory_watch_reset(struct host *h)
 {
 	h->peak_bytes = 0;
 	h->measured_us = 0;
+	h->peak_outdated = false;
+}
+
+void memory_watch_begin(struct host *h)
+{
+	if (h->measured_us != 0 && !h->peak_outdated) {
+		child_forget_peak(&h->child);
+		h->peak_outdated = true;
+	}
 }
 
 void memory_watch_sample(struct host *h, int64_t now_us)
@@ -21,6 +30,10 @@ void memory_watch_sample(struct host *h, int64_t now_us)
 
 	child_memory(&h->child, &rss, &hwm);
 	rss += extension_host_memory(h);
+	if (h->peak_outdated) {
+		h->peak_bytes = 0;
+		h->peak_outdated = false;
+	}
 	if (rss > h->peak_bytes) {
 		h->peak_bytes = rss;
 	}

@@ -11,6 +11,9 @@
 struct host;
 
 void memory_watch_reset(struct host *h); /* a new process */
+/* From now on the peak is that of the event that begins here. One that is too short to be measured has that of the last
+ * one that was measured. */
+void memory_watch_begin(struct host *h);
 /* At the end of an invocation that took duration_us. Returns the peak so far, in bytes. */
 uint64_t memory_watch_finish(struct host *h, int64_t duration_us, int64_t now_us);
 /* While an invocation runs: catches what children of the runtime use that are gone by its end. */

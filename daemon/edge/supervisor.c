@@ -126,9 +126,9 @@ static int spawn(struct supervisor *s, struct host *h)
 		child_env_move_credentials(env, h->api, h->token);
 	}
 	spec.envp = env;
-	spec.fds[0] = -1;
-	spec.fds[1] = ends[OUTPUT_STDOUT];
-	spec.fds[2] = ends[OUTPUT_STDERR];
+	spec.fds[0] = s->deps.terminal ? STDIN_FILENO : -1;
+	spec.fds[1] = s->deps.terminal ? STDERR_FILENO : ends[OUTPUT_STDOUT];
+	spec.fds[2] = s->deps.terminal ? STDERR_FILENO : ends[OUTPUT_STDERR];
 	spec.fds[3] = ends[OUTPUT_FRAMES];
 	if (cfg->init_type == INIT_MANAGED) {
 		give_log_socket(h, env, &spec);
@@ -198,6 +198,9 @@ static int on_start(void *ctx, struct instance *inst, struct fault *why)
 		return -1;
 	}
 	guard_watch(s->deps.guard, h->child.pid, h->log_stream);
+	if (s->deps.terminal) {
+		child_to_foreground(&h->child);
+	}
 	log_info("runtime started pid=%d api=%s", (int)h->child.pid, h->api);
 	dispatch_spawned(s->dispatch, inst, loop_now_us(s->deps.loop));
 	return 0;
@@ -259,7 +262,8 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	loop_timer_clear(s->deps.loop, &h->kill_timer);
 	guard_unwatch(s->deps.guard, ex->pid);
 	if (!s->ending) {
-		child_kill_strays(s->deps.children, GUARD_MARK, h->log_stream);
+		child_kill_strays(s->deps.children, s->deps.cfg->log_stream != NULL ? GUARD_OTHER_MARK : GUARD_MARK,
+				  h->log_stream);
 	}
 	/* An answer it sent right before it ended is in a socket still, and counts. */
 	httpd_listener_settle(h->listener);
@@ -296,6 +300,9 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 	struct buf lines = BUF_INIT;
 	char stamp[CLOCK_STAMP_LEN];
 
+	if (s->deps.measured != NULL) {
+		memory_watch_begin(h);
+	}
 	if (s->sample_wait_us == 0) {
 		s->sample_wait_us = sample_us;
 		loop_timer_set(s->deps.loop, &s->sampler, loop_now_us(s->deps.loop) + sample_us);
@@ -336,6 +343,9 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 	}
 	if (h != NULL) {
 		used = memory_watch_finish(h, r->duration_us, loop_now_us(s->deps.loop));
+	}
+	if (s->deps.measured != NULL) {
+		s->deps.measured(s->deps.ctx, r, used);
 	}
 	clock_stamp(clock_wall_ms(), stamp);
 	if (!r->handed) {

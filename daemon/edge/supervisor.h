@@ -46,6 +46,7 @@ struct host {
 	struct loop_timer kill_timer; /* a runtime that reported an init error is expected to end by itself */
 	uint64_t peak_bytes;	      /* of this process so far */
 	int64_t measured_us;
+	bool peak_outdated; /* is that of an earlier event */
 };
 
 struct supervisor_deps {
@@ -58,7 +59,11 @@ struct supervisor_deps {
 	const struct config *cfg;
 	void (*drained)(void *ctx);
 	void (*runtime_lost)(void *ctx); /* one ended or hung up while it waited; from inside the dispatcher */
+	/* An event that wants its log tail is about to be done: what it took, and its peak memory (0 = no runtime had it). NULL:
+	 * nobody wants to know, and peaks are those of the environment so far. */
+	void (*measured)(void *ctx, const struct report *r, uint64_t peak_bytes);
 	void *ctx;
+	bool terminal; /* the runtime has our stdin and stderr, and the terminal: for debuggers */
 };
 
 /* Opens the first listener. NULL with the reason in err. Borrows all of deps. */

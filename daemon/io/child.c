@@ -344,6 +344,44 @@ void child_memory(const struct child *c, uint64_t *rss, uint64_t *hwm)
 	}
 }
 
+void child_forget_peak(const struct child *c)
+{
+	if (c->pid > 0) {
+		proc_forget_peak(c->pid);
+	}
+}
+
+/* --- the terminal --- */
+
+/* Whoever is in the background is stopped when it does this, unless it has the signal blocked. */
+static void set_foreground(pid_t group)
+{
+	sigset_t ttou;
+	sigset_t before;
+
+	sigemptyset(&ttou);
+	sigaddset(&ttou, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &ttou, &before);
+	if (tcsetpgrp(STDIN_FILENO, group) != 0 && errno != ENOTTY) {
+		log_debug("the terminal could not be given away group=%d errno=%d", (int)group, errno);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void child_to_foreground(const struct child *c)
+{
+	if (c->pid > 0) {
+		set_foreground(c->pid);
+		/* It may have asked for input before it was its turn, which has stopped it. */
+		kill(-c->pid, SIGCONT);
+	}
+}
+
+void child_take_foreground(void)
+{
+	set_foreground(getpgrp());
+}
+
 /* --- strays --- */
 
 struct hunt {

@@ -73,5 +73,11 @@ unsigned child_kill_strays(struct children *cs, const char *name, const char *va
 
 /* Bytes resident now, summed over the child's process tree, and the leader's own high-water mark; 0 when unknown. */
 void child_memory(const struct child *c, uint64_t *rss, uint64_t *hwm);
+/* From now on the high-water mark is that of the time from now on. */
+void child_forget_peak(const struct child *c);
+
+/* Gives the terminal that is our stdin, if it is one, to the child's group, and takes it back. */
+void child_to_foreground(const struct child *c);
+void child_take_foreground(void);
 
 #endif

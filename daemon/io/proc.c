@@ -285,3 +285,15 @@ void proc_tree_memory(pid_t pid, uint64_t *rss, uint64_t *hwm)
 	*hwm = field_kb(status, "\nVmHWM:");
 	proc_descend(pid, add_resident, rss);
 }
+
+void proc_forget_peak(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/clear_refs", (int)pid);
+	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	/* A kernel without it, or a process of another user: the mark stays what it was. */
+	if (fd >= 0 && write(fd, "5", 1) != 1) {
+		return;
+	}
+}

@@ -33,5 +33,7 @@ void proc_descend(pid_t root, proc_fn fn, void *ctx);
 
 /* Resident bytes of pid and all its descendants, and the high-water mark of pid alone. 0 where unknown. */
 void proc_tree_memory(pid_t pid, uint64_t *rss, uint64_t *hwm);
+/* Sets that mark to what is resident now. */
+void proc_forget_peak(pid_t pid);
 
 #endif

@@ -29,6 +29,7 @@ struct sink {
 	bool broken;	   /* nobody reads any more: output is thrown away */
 	bool always_ready; /* a regular file: epoll does not take it */
 	bool told_full;
+	bool status; /* is what stands last */
 	uint64_t dropped;
 	void (*on_space)(void *ctx);
 	void *ctx;
@@ -160,6 +161,25 @@ void sink_free(struct sink *s, int64_t wait_us)
 	free(s);
 }
 
+static void clear_status(struct sink *s)
+{
+	if (s->status) {
+		buf_puts(&s->queue, "\r\033[K");
+		s->status = false;
+	}
+}
+
+void sink_status(struct sink *s, const char *text)
+{
+	if (s->broken || s->queue.len > full_bytes) {
+		return;
+	}
+	clear_status(s);
+	buf_puts(&s->queue, text);
+	s->status = *text != '\0';
+	loop_wake(s->loop);
+}
+
 void sink_write(struct sink *s, const char *data, size_t len)
 {
 	if (s->broken) {
@@ -169,6 +189,7 @@ void sink_write(struct sink *s, const char *data, size_t len)
 		s->dropped += len;
 		return;
 	}
+	clear_status(s);
 	buf_append(&s->queue, data, len);
 }
 
@@ -180,4 +201,14 @@ bool sink_full(struct sink *s)
 	/* Whoever asks stops, so whoever asks must be told. */
 	s->told_full = true;
 	return true;
+}
+
+bool sink_empty(const struct sink *s)
+{
+	return s->broken || s->queue.len == 0;
+}
+
+bool sink_broken(const struct sink *s)
+{
+	return s->broken;
 }

@@ -28,5 +28,9 @@ void sink_free(struct sink *s, int64_t wait_us);
 void sink_write(struct sink *s, const char *data, size_t len);
 /* true: stop producing; on_space will come. */
 bool sink_full(struct sink *s);
+bool sink_empty(const struct sink *s);	/* everything has been written, or nobody reads any more */
+bool sink_broken(const struct sink *s); /* nobody reads any more */
+/* For terminals: a last line that stands until something else is written. "" takes it away. */
+void sink_status(struct sink *s, const char *text);
 
 #endif

@@ -160,7 +160,7 @@ static int act(struct server *s, struct err *err)
 		       "lambda-runtime-api-daemon elsewhere, by the RabbitMQ queue that is named after each "
 		       "function.\n\n"
 		       "Environment:\n");
-		config_print_help(stdout, true);
+		config_print_help(stdout, CONFIG_SERVER);
 		return 0;
 	case CONFIG_VERSION:
 		printf("lambda-server %s\n", VERSION);
