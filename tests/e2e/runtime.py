@@ -133,6 +133,8 @@ def handle(conn, event, body, rid):
         return json.dumps([os.getpid()] + [spawn(how) for how in event["how"]]).encode()
     if do == "memory":
         KEPT.append(b"x" * (event["mb"] << 20))
+    if do == "memory_for_now":
+        del [b"x" * (event["mb"] << 20)][0]
     if do == "memory_grandchild":
         grandchild_memory(event["mb"])
     if do == "error":
