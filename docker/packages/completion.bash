@@ -14,6 +14,10 @@ _lambda_value() {
 		mapfile -t COMPREPLY < <(compgen -W '127.0.0.1: 0.0.0.0:' -- "$cur")
 		compopt -o nospace
 		;;
+	--event-template)
+		mapfile -t COMPREPLY < <(compgen -W "list $("$2" --event-template list 2>/dev/null | sed 's/ .*//')" -- "$cur")
+		;;
+	--concurrency | --endpoint | --function | --handler | --role | --timeout | -r | -t) ;;
 	*)
 		return 1
 		;;
@@ -24,6 +28,23 @@ _lambda_program() {
 	local cur prev words cword
 	_init_completion -n : || return
 	_lambda_value "$prev" && return
+	case $cur in
+	-*) _lambda_flags "$1" ;;
+	*) _filedir ;;
+	esac
+}
+
+# After -- there is the runtime's command.
+_lambda_invoke() {
+	local cur prev words cword i
+	_init_completion -n : || return
+	for ((i = 1; i < cword; i++)); do
+		if [[ ${words[i]} == -- ]]; then
+			_command_offset $((i + 1))
+			return
+		fi
+	done
+	_lambda_value "$prev" "$1" && return
 	case $cur in
 	-*) _lambda_flags "$1" ;;
 	*) _filedir ;;
@@ -52,4 +73,5 @@ _lambda_daemon() {
 }
 
 complete -F _lambda_daemon lambda-runtime-api-daemon aws-lambda-rie
-complete -F _lambda_program lambda-server proxy-lambda lambda-invoke debug-broker
+complete -F _lambda_program lambda-server proxy-lambda debug-broker
+complete -F _lambda_invoke lambda-invoke emulambda

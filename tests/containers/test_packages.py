@@ -112,5 +112,7 @@ def test_completion(machine):
     assert complete(machine, "lambda-runtime-api-daemon --log-level W") == ["WARN"]
     assert "--runtime-api-address" in complete(machine, "lambda-runtime-api-daemon --runtime")
     assert complete(machine, "lambda-server --vers") == ["--version"]
+    assert complete(machine, "lambda-invoke --event-template sq") == ["sqs"]
+    assert "sha256sum" in complete(machine, "lambda-invoke -s events.jsonl -- sha256su")
     assert "sha256sum" in complete(machine, "lambda-runtime-api-daemon sha256su")
     assert complete(machine, "lambda-runtime-api-daemon --log-level WARN /usr/bin/sha25")[0].startswith("/usr/bin/sha256sum")
