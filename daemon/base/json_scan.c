@@ -306,6 +306,30 @@ void json_scan_members(struct json_slice object, json_slice_fn fn, void *ctx)
 	}
 }
 
+void json_scan_items(struct json_slice array, json_item_fn fn, void *ctx)
+{
+	struct scan s;
+
+	if (!json_slice_is(array, '[')) {
+		return;
+	}
+	s.at = (const unsigned char *)array.ptr + 1;
+	s.end = (const unsigned char *)array.ptr + array.len;
+	skip_blanks(&s);
+	while (s.at < s.end && *s.at != ']') {
+		struct json_slice item = { (const char *)s.at, 0 };
+
+		if (!value(&s)) {
+			return;
+		}
+		item.len = (size_t)((const char *)s.at - item.ptr);
+		fn(ctx, item);
+		skip_blanks(&s);
+		(void)take(&s, ',');
+		skip_blanks(&s);
+	}
+}
+
 struct search {
 	const char *name;
 	struct json_slice found;
@@ -390,6 +414,7 @@ static unsigned code_point(struct scan *s)
 	return 0x10000 + (((unsigned)first - 0xd800) << 10) + ((unsigned)second - 0xdc00);
 }
 
+/* false: it was a NUL. */
 static bool put_escape(struct scan *s, struct buf *out)
 {
 	static const char from[] = "bfnrt";
@@ -407,7 +432,7 @@ static bool put_escape(struct scan *s, struct buf *out)
 	return true;
 }
 
-bool json_slice_string(struct json_slice v, struct buf *out)
+static bool decode(struct json_slice v, bool nul_ok, struct buf *out)
 {
 	struct scan s;
 
@@ -424,12 +449,22 @@ bool json_slice_string(struct json_slice v, struct buf *out)
 		s.at = stop;
 		if (escape != NULL) {
 			s.at++;
-			if (!put_escape(&s, out)) {
+			if (!put_escape(&s, out) && !nul_ok) {
 				return false;
 			}
 		}
 	}
 	return true;
+}
+
+bool json_slice_string(struct json_slice v, struct buf *out)
+{
+	return decode(v, false, out);
+}
+
+bool json_slice_bytes(struct json_slice v, struct buf *out)
+{
+	return decode(v, true, out);
 }
 
 bool json_slice_u64(struct json_slice v, uint64_t *out)

@@ -31,10 +31,15 @@ struct json_slice json_scan_member(struct json_slice object, const char *name);
 /* Calls fn for each member, in order; key is a slice with its quotes. */
 typedef void (*json_slice_fn)(void *ctx, struct json_slice key, struct json_slice value);
 void json_scan_members(struct json_slice object, json_slice_fn fn, void *ctx);
+/* Calls fn for each item of an array, in order. */
+typedef void (*json_item_fn)(void *ctx, struct json_slice item);
+void json_scan_items(struct json_slice array, json_item_fn fn, void *ctx);
 
 bool json_slice_is(struct json_slice value, char kind); /* '{' '[' '"' '0' (number) 't' 'f' 'n' */
 /* Appends the decoded text. false: not a string, or it has an escaped NUL. */
 bool json_slice_string(struct json_slice value, struct buf *out) MUST_CHECK;
+/* The same where a NUL is a character as any other: out->len counts. false: not a string. */
+bool json_slice_bytes(struct json_slice value, struct buf *out) MUST_CHECK;
 /* Whole numbers only, without sign. */
 bool json_slice_u64(struct json_slice value, uint64_t *out) MUST_CHECK;
 

@@ -235,6 +235,22 @@ static size_t utf8_len(const unsigned char *s, size_t left)
 	return n;
 }
 
+bool text_is_utf8(const char *s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t i = 0;
+
+	while (i < len) {
+		size_t n = utf8_len(p + i, len - i);
+
+		if (n == 0) {
+			return false;
+		}
+		i += n;
+	}
+	return true;
+}
+
 static void json_escape_byte(struct buf *out, unsigned char c)
 {
 	static const char shorts[] = "\"\\\n\r\t\b\f";

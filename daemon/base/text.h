@@ -28,6 +28,8 @@ void text_percent(struct buf *out, const char *s);
 /* %XX only ('+' stays '+'). false on a bad escape or a NUL in the result. */
 bool text_unpercent(struct buf *out, const char *s, size_t len) MUST_CHECK;
 
+bool text_is_utf8(const char *s, size_t len);
+
 /* Appends a JSON string literal with its quotes; <, > and & become \u003c ... as Go's encoder writes them, bytes
  * that are not UTF-8 become U+FFFD. */
 void text_json_string(struct buf *out, const char *s, size_t len);

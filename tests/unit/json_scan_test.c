@@ -174,6 +174,54 @@ static void test_strings(void **state)
 	}
 }
 
+static void test_bytes(void **state)
+{
+	static const char text[] = "\"a\\u0000b\"";
+	struct json_slice s;
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	assert_true(json_scan_text(text, strlen(text), &s));
+	assert_true(json_slice_bytes(s, &out));
+	assert_int_equal(out.len, 3);
+	assert_memory_equal(out.data, "a\0b", 3);
+	assert_true(json_scan_text("[]", 2, &s));
+	assert_false(json_slice_bytes(s, &out));
+	buf_fini(&out);
+}
+
+static void add_item(void *ctx, struct json_slice item)
+{
+	buf_append(ctx, item.ptr, item.len);
+	buf_putc(ctx, ';');
+}
+
+static void test_items(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *items;
+	} rows[] = {
+		{ "[]", "" },
+		{ "[ ]", "" },
+		{ "[1]", "1;" },
+		{ " [ \"a,]\" , [2, 3],{\"x\":[4]} , null ] ", "\"a,]\";[2, 3];{\"x\":[4]};null;" },
+		{ "{\"a\":1}", "" },
+		{ "12", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct json_slice s;
+		struct buf out = BUF_INIT;
+
+		assert_true(json_scan_text(rows[i].text, strlen(rows[i].text), &s));
+		json_scan_items(s, add_item, &out);
+		assert_string_equal(out.data != NULL ? out.data : "", rows[i].items);
+		buf_fini(&out);
+	}
+}
+
 static void test_numbers(void **state)
 {
 	static const struct {
@@ -207,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_valid),	cmocka_unit_test(test_invalid), cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_members), cmocka_unit_test(test_strings), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_bytes),	cmocka_unit_test(test_items),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,16 @@ static void test_json_string(void **state)
 	}
 }
 
+static void test_utf8(void **state)
+{
+	(void)state;
+	assert_true(text_is_utf8("", 0));
+	assert_true(text_is_utf8("a\0\xc3\xa9\xf0\x9f\x98\x80", 8));
+	assert_false(text_is_utf8("a\xc3", 2));
+	assert_false(text_is_utf8("\xed\xa0\x80", 3));
+	assert_false(text_is_utf8("\x89PNG", 4));
+}
+
 static void test_json_ascii(void **state)
 {
 	static const char text[] = "{\"a\":\n\"\xc3\xa9\xf0\x9f\x98\x80\xff\"}";
@@ -205,7 +215,7 @@ int main(void)
 		cmocka_unit_test(test_base64),	   cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_unpercent),  cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_json_ascii), cmocka_unit_test(test_uuid),
-		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_ends),	   cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
