@@ -303,6 +303,20 @@ static const char *on_trailer(const struct httpd_req *req, const char *name)
 	return http1_field(&conn_of(req)->trailers, name);
 }
 
+static void on_each_header(const struct httpd_req *req, httpd_header_fn fn, void *ctx)
+{
+	const struct http1_fields *f = &conn_of(req)->head_fields;
+
+	for (unsigned i = 0; i < f->count; i++) {
+		fn(ctx, f->text.data + f->list[i].name, f->text.data + f->list[i].value);
+	}
+}
+
+static int on_socket(const struct httpd_req *req)
+{
+	return conn_of(req)->fd;
+}
+
 /* Unlike a peek at the input this also tells when there is input in front of the end. */
 static bool on_alive(const struct httpd_req *req)
 {
@@ -332,6 +346,8 @@ static const struct httpd_backend backend = {
 	.destroy = on_destroy,
 	.header = on_header,
 	.trailer = on_trailer,
+	.each_header = on_each_header,
+	.socket = on_socket,
 	.alive = on_alive,
 	.reply = conn_reply,
 	.detach = on_detach,

@@ -2,6 +2,7 @@
 /* Listeners and the public face of the HTTP servers. */
 #include "io/httpd.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -255,6 +256,32 @@ const char *httpd_req_header(const struct httpd_req *req, const char *name)
 const char *httpd_req_trailer(const struct httpd_req *req, const char *name)
 {
 	return req->server->backend->trailer(req, name);
+}
+
+void httpd_req_each_header(const struct httpd_req *req, httpd_header_fn fn, void *ctx)
+{
+	req->server->backend->each_header(req, fn, ctx);
+}
+
+void httpd_req_peer(const struct httpd_req *req, char out[HTTPD_PEER_LEN])
+{
+	struct sockaddr_storage ss;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&ss;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&ss;
+	socklen_t len = sizeof(ss);
+
+	*out = '\0';
+	if (getpeername(req->server->backend->socket(req), (struct sockaddr *)&ss, &len) != 0) {
+		return;
+	}
+	if (ss.ss_family == AF_INET) {
+		(void)inet_ntop(AF_INET, &v4->sin_addr, out, HTTPD_PEER_LEN);
+	} else if (ss.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+		/* IPv4 that came in by a socket for IPv6 */
+		(void)inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], out, HTTPD_PEER_LEN);
+	} else if (ss.ss_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &v6->sin6_addr, out, HTTPD_PEER_LEN);
+	}
 }
 
 void *httpd_req_tag(const struct httpd_req *req)

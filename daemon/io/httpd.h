@@ -46,6 +46,7 @@ enum httpd_body {
 
 struct httpd_opts {
 	size_t max_head;	 /* bytes of request line and headers; over it: 431 by the server itself */
+	size_t max_reply_head;	 /* headers of a reply; 0 = 8 KiB. libmicrohttpd only: part of max_head */
 	size_t max_body;	 /* bytes of a body that are kept */
 	unsigned max_conns;	 /* at this many the listeners wait until one closes */
 	int64_t idle_timeout_us; /* a connection without any progress outside a parked request is closed; 0 = never */
@@ -89,6 +90,12 @@ const char *httpd_req_query(const struct httpd_req *req); /* as sent, without '?
 const char *httpd_req_header(const struct httpd_req *req, const char *name);
 /* As above for a trailer of a chunked body. */
 const char *httpd_req_trailer(const struct httpd_req *req, const char *name);
+/* Calls fn for each header, in the order sent, as it was sent but for the blanks around the value. */
+typedef void (*httpd_header_fn)(void *ctx, const char *name, const char *value);
+void httpd_req_each_header(const struct httpd_req *req, httpd_header_fn fn, void *ctx);
+#define HTTPD_PEER_LEN 64
+/* Address of the peer in digits, "" if it has gone already. */
+void httpd_req_peer(const struct httpd_req *req, char out[HTTPD_PEER_LEN]);
 void *httpd_req_tag(const struct httpd_req *req); /* of the listener */
 enum httpd_body httpd_req_body_state(const struct httpd_req *req);
 size_t httpd_req_body_len(const struct httpd_req *req); /* bytes received, also when they were not kept */

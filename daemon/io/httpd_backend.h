@@ -24,6 +24,8 @@ struct httpd_backend {
 
 	const char *(*header)(const struct httpd_req *req, const char *name);
 	const char *(*trailer)(const struct httpd_req *req, const char *name);
+	void (*each_header)(const struct httpd_req *req, httpd_header_fn fn, void *ctx);
+	int (*socket)(const struct httpd_req *req);
 	bool (*alive)(const struct httpd_req *req);
 	int (*reply)(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count,
 		     struct blob *body);

@@ -89,6 +89,8 @@ void mhd_add_headers(struct mhd_req *r, const struct httpd_header *headers, size
 /* Entries of the backend's table. */
 const char *mhd_header(const struct httpd_req *req, const char *name);
 const char *mhd_trailer(const struct httpd_req *req, const char *name);
+void mhd_each_header(const struct httpd_req *req, httpd_header_fn fn, void *ctx);
+int mhd_socket(const struct httpd_req *req);
 bool mhd_alive(const struct httpd_req *req);
 int mhd_reply(struct httpd_req *req, int status, const struct httpd_header *headers, size_t count, struct blob *body);
 /* httpd_mhd_stream.c */

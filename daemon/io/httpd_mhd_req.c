@@ -25,7 +25,7 @@
 
 static const size_t body_max_seen = 256 << 20;
 /* The largest head of a reply, with the log tail in it. */
-static const size_t reply_room = 8 * 1024;
+static const size_t reply_room = 8 * 1024; /* unless the server's options ask for more */
 static const size_t pool_record = 80;
 static const unsigned req_magic = 0x6d726571;
 
@@ -179,11 +179,12 @@ static bool framing_is_clear(struct mhd_req *r)
 static enum MHD_Result begin(struct mhd_req *r)
 {
 	size_t head = MHD_get_connection_info(r->handle, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+	size_t room = r->req.server->opts.max_reply_head > 0 ? r->req.server->opts.max_reply_head : reply_room;
 	int records = MHD_get_connection_values(r->handle, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND,
 						NULL, NULL);
 
 	r->started = true;
-	if (head + (size_t)records * pool_record + reply_room > r->req.server->opts.max_head) {
+	if (head + (size_t)records * pool_record + room > r->req.server->opts.max_head) {
 		return refuse(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "request line and headers are too long");
 	}
 	if (!framing_is_clear(r)) {
@@ -286,16 +287,53 @@ enum MHD_Result mhd_on_access(void *cls, struct MHD_Connection *handle, const ch
 
 /* --- what the handler asks and answers --- */
 
-static const char *find_field(const struct httpd_req *req, enum MHD_ValueKind kind, const char *name)
+/* They lie in the connection's pool, and the library leaves the blanks behind them in place. */
+static void cut_blanks(const char *value)
 {
-	const char *value = MHD_lookup_connection_value(mhd_req_of(req)->handle, kind, name);
-	/* It lies in the connection's pool, and the library leaves the blanks behind it in place. */
-	char *end = value != NULL ? (char *)(uintptr_t)value + strlen(value) : NULL;
+	char *end = (char *)(uintptr_t)value + strlen(value);
 
 	while (end > value && (end[-1] == ' ' || end[-1] == '\t')) {
 		*--end = '\0';
 	}
+}
+
+static const char *find_field(const struct httpd_req *req, enum MHD_ValueKind kind, const char *name)
+{
+	const char *value = MHD_lookup_connection_value(mhd_req_of(req)->handle, kind, name);
+
+	if (value != NULL) {
+		cut_blanks(value);
+	}
 	return value;
+}
+
+struct walk {
+	httpd_header_fn fn;
+	void *ctx;
+};
+
+static enum MHD_Result on_each(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	const struct walk *w = cls;
+
+	(void)kind;
+	if (value != NULL) {
+		cut_blanks(value);
+	}
+	w->fn(w->ctx, name, value != NULL ? value : "");
+	return MHD_YES;
+}
+
+void mhd_each_header(const struct httpd_req *req, httpd_header_fn fn, void *ctx)
+{
+	struct walk w = { fn, ctx };
+
+	(void)MHD_get_connection_values(mhd_req_of(req)->handle, MHD_HEADER_KIND, on_each, &w);
+}
+
+int mhd_socket(const struct httpd_req *req)
+{
+	return mhd_req_of(req)->conn->fd;
 }
 
 const char *mhd_header(const struct httpd_req *req, const char *name)

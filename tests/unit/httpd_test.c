@@ -61,6 +61,21 @@ static void test_target_is_raw_and_headers_are_trimmed(void **state)
 	app_stop(&app);
 }
 
+static void test_all_headers_and_the_peer(void **state)
+{
+	struct peer p;
+
+	app_start(&app, backend_of(state), NULL);
+	peer_open(&p, &app);
+	peer_send(&p, "GET /all HTTP/1.1\r\nHost: t\r\nX-Test: \t first one \t \r\nx-test: second\r\nCookie: a=b; "
+		      "c=d\r\nX-Empty:\r\n\r\n");
+	assert_int_equal(peer_reply(&p), 200);
+	assert_string_equal(p.body, "127.0.0.1\nHost=t.\nX-Test=first one.\nx-test=second.\nCookie=a=b; c=d.\n"
+				    "X-Empty=.\n");
+	peer_close(&p);
+	app_stop(&app);
+}
+
 static void test_head_and_204_have_no_body(void **state)
 {
 	struct peer p;
@@ -352,6 +367,7 @@ int main(void)
 		ON_BOTH(test_keep_alive_and_echo),
 		ON_BOTH(test_control_characters_make_no_header),
 		ON_BOTH(test_target_is_raw_and_headers_are_trimmed),
+		ON_BOTH(test_all_headers_and_the_peer),
 		ON_BOTH(test_head_and_204_have_no_body),
 		ON_BOTH(test_chunked_body_with_trailer),
 		ON_BOTH(test_body_limit),

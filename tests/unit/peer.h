@@ -4,6 +4,7 @@
  * does what the path asks for:
  *	/echo	answers with the body		others	answer with what httpd_req_* tell
  *	/none	answers 204 with a body given	/park	is parked; app.parked[] has it
+ *	/all	answers with the peer's address and all headers
  * Nobody sleeps: who waits turns the loop until it has happened.
  */
 #ifndef TESTS_UNIT_PEER_H
@@ -100,6 +101,11 @@ static inline struct blob *describe(struct httpd_req *req)
 	return buf_to_blob(&out);
 }
 
+static inline void add_header_line(void *ctx, const char *name, const char *value)
+{
+	buf_printf(ctx, "%s=%s.\n", name, value);
+}
+
 static inline void on_app_request(void *ctx, struct httpd_req *req)
 {
 	const struct httpd_header headers[] = { { "Content-Type", "text/x" },
@@ -119,6 +125,14 @@ static inline void on_app_request(void *ctx, struct httpd_req *req)
 		httpd_req_own(req, w, on_app_gone);
 	} else if (strcmp(path, "/echo") == 0) {
 		assert_int_equal(httpd_reply(req, 200, headers, 3, httpd_req_take_body(req)), 0);
+	} else if (strcmp(path, "/all") == 0) {
+		struct buf text = BUF_INIT;
+		char peer[HTTPD_PEER_LEN];
+
+		httpd_req_peer(req, peer);
+		buf_printf(&text, "%s\n", peer);
+		httpd_req_each_header(req, add_header_line, &text);
+		assert_int_equal(httpd_reply(req, 200, NULL, 0, buf_to_blob(&text)), 0);
 	} else if (strcmp(path, "/none") == 0) {
 		assert_int_equal(httpd_reply(req, 204, NULL, 0, blob_static("not to be sent")), 0);
 	} else {
