@@ -16,12 +16,13 @@
 #include "edge/amqp_settings.h"
 #include "edge/async.h"
 #include "edge/config.h"
-#include "edge/debug_settings.h"
-#include "edge/debugger.h"
 #include "edge/control.h"
 #include "edge/control_socket.h"
+#include "edge/debug_settings.h"
+#include "edge/debugger.h"
 #include "edge/extension_host.h"
 #include "edge/extensions_api.h"
+#include "edge/function_url.h"
 #include "edge/invoke_api.h"
 #include "edge/local_invoker.h"
 #include "edge/restore_api.h"
@@ -33,6 +34,7 @@
 #include "edge/supervisor.h"
 #include "edge/telemetry.h"
 #include "edge/telemetry_api.h"
+#include "edge/url_settings.h"
 #include "io/child.h"
 #include "io/guard.h"
 #include "io/sink.h"
@@ -66,6 +68,8 @@ struct daemon {
 	struct local_invoker invoker;
 	struct async *async;
 	struct invoke_api *invoke_api;
+	struct url_settings url_settings;
+	struct function_url *url; /* NULL = off */
 	struct amqp_settings amqp;
 	struct debug_settings debug;
 	struct debugger *debugger;  /* NULL: DEBUGGER_ACTIVE is not set */
@@ -81,12 +85,17 @@ struct daemon {
 	int exit_code;
 };
 
+static unsigned busy_callers(const struct daemon *d)
+{
+	return invoke_api_busy(d->invoke_api) + function_url_busy(d->url);
+}
+
 static void stop_when_flushed(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (d->drained && invoke_api_busy(d->invoke_api) == 0 && sources_busy(d->sources) == 0 &&
-	    async_busy(d->async) == 0 && (d->bridge == NULL || !amqp_bridge_busy(d->bridge))) {
+	if (d->drained && busy_callers(d) == 0 && sources_busy(d->sources) == 0 && async_busy(d->async) == 0 &&
+	    (d->bridge == NULL || !amqp_bridge_busy(d->bridge))) {
 		loop_stop(d->loop);
 	}
 }
@@ -95,9 +104,8 @@ static void on_end_timer(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (invoke_api_busy(d->invoke_api) > 0) {
-		log_warn("callers that do not read their replies were cut off count=%u",
-			 invoke_api_busy(d->invoke_api));
+	if (busy_callers(d) > 0) {
+		log_warn("callers that do not read their replies were cut off count=%u", busy_callers(d));
 	}
 	if (d->bridge != NULL && amqp_bridge_busy(d->bridge)) {
 		log_warn("AMQP the broker did not confirm the last replies: it delivers their requests again");
@@ -189,6 +197,7 @@ static void begin_drain(struct daemon *d, int signo)
 	startup_tell_stopping(&d->cfg);
 	loop_hook_add(d->loop, &d->end_hook, stop_when_flushed, d);
 	invoke_api_quiesce(d->invoke_api);
+	function_url_quiesce(d->url);
 	debugger_drain(d->debugger);
 	sources_drain(d->sources);
 	d->bridge_quiet = d->bridge == NULL;
@@ -237,18 +246,28 @@ static void on_space(void *ctx)
 	supervisor_resume_output(d->supervisor);
 }
 
+static void put_address(struct buf *out, const char *host, unsigned port)
+{
+	buf_printf(out, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
+}
+
 static void tell_ready(const struct daemon *d)
 {
+	const char *url_host = d->url_settings.host != NULL ? d->url_settings.host : d->cfg.invoke_host;
 	struct buf line = BUF_INIT;
-	const char *host = d->cfg.invoke_host;
 
-	buf_printf(&line, strchr(host, ':') != NULL ? "invoke=[%s]:%u runtime=%s\n" : "invoke=%s:%u runtime=%s\n",
-		   host, invoke_api_port(d->invoke_api), supervisor_runtime_address(d->supervisor));
-	if (d->control != NULL) {
-		line.len--;
-		buf_printf(&line, " control=%s\n", control_shown_address(d->control));
+	buf_puts(&line, "invoke=");
+	put_address(&line, d->cfg.invoke_host, invoke_api_port(d->invoke_api));
+	buf_printf(&line, " runtime=%s", supervisor_runtime_address(d->supervisor));
+	if (d->url != NULL) {
+		buf_puts(&line, " url=");
+		put_address(&line, url_host, function_url_port(d->url));
 	}
-	log_info("listening %.*s", (int)line.len - 1, line.data);
+	if (d->control != NULL) {
+		buf_printf(&line, " control=%s", control_shown_address(d->control));
+	}
+	log_info("listening %s", line.data);
+	buf_putc(&line, '\n');
 	startup_tell_ready(&d->cfg, line.data, line.len);
 	buf_fini(&line);
 }
@@ -397,6 +416,12 @@ static int build(struct daemon *d, struct err *err)
 	if (d->invoke_api == NULL) {
 		return err_wrap(err, "Invoke API");
 	}
+	if (d->url_settings.on) {
+		d->url = function_url_new(d->loop, &d->cfg, &d->url_settings, &d->invoker.invoker, err);
+		if (d->url == NULL) {
+			return -1;
+		}
+	}
 	sink_start(d->sink);
 	if (d->cfg.init_type != INIT_ON_DEMAND) {
 		dispatch_prestart(supervisor_dispatch(d->supervisor), loop_now_us(d->loop));
@@ -411,6 +436,7 @@ static int build(struct daemon *d, struct err *err)
 static void tear_down(struct daemon *d)
 {
 	invoke_api_free(d->invoke_api);
+	function_url_free(d->url);
 	async_free(d->async);
 	amqp_bridge_free(d->bridge);
 	sources_free(d->sources);
@@ -449,7 +475,7 @@ static int serve(struct daemon *d, struct err *err)
 {
 	int r;
 
-	if (load_debugger(d, err) != 0) {
+	if (load_debugger(d, err) != 0 || url_settings_load(&d->url_settings, err) != 0) {
 		return -1;
 	}
 	if (d->cfg.amqp_uri != NULL && amqp_settings_load(&d->cfg, &d->amqp, err) != 0) {
