@@ -27,6 +27,8 @@
 static const size_t max_head = 96 * 1024;
 static const size_t max_reply_head = 32 * 1024;
 static const unsigned max_conns = 2000;
+/* Of a stream, waiting for a client: then the runtime has to wait, too. */
+static const size_t max_ahead = 256 * 1024;
 /* As long as load balancers wait. */
 static const int64_t idle_timeout_us = (int64_t)60 * 1000 * 1000;
 
@@ -43,30 +45,44 @@ struct visit {
 	struct invocation inv;
 	struct function_url *url;
 	struct httpd_req *req;
+	/* Of a streamed response: */
+	struct url_prelude prelude;
+	bool in_prelude;
+	bool open; /* the reply has begun */
+	bool paused;
+	struct url_response *bare; /* goes without a body, and so with the end only */
+	struct err err;		   /* why it cannot begin */
 };
 
 /* --- replies --- */
 
-/* fields are finished, the body is moved. ev: NULL = there was no invocation. */
-static void send_reply(const struct function_url *url, struct httpd_req *req, const struct event *ev, int status,
-		       struct url_fields *fields, struct blob *body)
+/* Completes the fields; the headers borrow from them. ev: NULL = there was no invocation. */
+static struct httpd_header *make_headers(const struct function_url *url, const struct httpd_req *req,
+					 const struct event *ev, struct url_fields *fields)
 {
 	struct httpd_header *headers;
-	size_t count;
 
 	if (ev != NULL) {
 		url_fields_add(fields, "x-amzn-RequestId", ev->id);
 		url_fields_add(fields, "X-Amzn-Trace-Id", ev->trace_id);
 	}
 	url_cors_add(url->settings, req, fields);
-	count = fields->count;
-	headers = xcalloc(count + 1, sizeof(*headers));
-	for (size_t i = 0; i < count; i++) {
+	headers = xcalloc(fields->count + 1, sizeof(*headers));
+	for (size_t i = 0; i < fields->count; i++) {
 		headers[i].name = fields->items[i].name;
 		headers[i].value = fields->items[i].value;
 	}
+	return headers;
+}
+
+/* fields are finished, the body is moved. */
+static void send_reply(const struct function_url *url, struct httpd_req *req, const struct event *ev, int status,
+		       struct url_fields *fields, struct blob *body)
+{
+	struct httpd_header *headers = make_headers(url, req, ev, fields);
+
 	/* A client that has gone in the meantime has nothing more to be told. */
-	(void)httpd_reply(req, status, headers, count, body);
+	(void)httpd_reply(req, status, headers, fields->count, body);
 	free(headers);
 	url_fields_fini(fields);
 }
@@ -83,13 +99,26 @@ static void reply_fault(const struct function_url *url, struct httpd_req *req, c
 	send_reply(url, req, ev, status, &fields, body);
 }
 
+static void reply_not_understood(const struct visit *v, const char *reason)
+{
+	log_warn("the function's response is no HTTP response payload=%s id=%s: %s",
+		 url_payload_name(v->url->settings->payload), v->inv.event->id, reason);
+	reply_fault(v->url, v->req, v->inv.event, URL_FAULT_FUNCTION);
+}
+
 static bool has_prelude(const struct outcome *out)
 {
 	return out->content_type != NULL && strcmp(out->content_type, URL_INTEGRATION_TYPE) == 0;
 }
 
+static int read_prelude(const struct url_prelude *p, struct url_response *r, struct err *err)
+{
+	return url_response_read_prelude(p->json.data != NULL ? p->json.data : "", p->json.len,
+					 "application/octet-stream", r, err);
+}
+
 /* A streamed response that was waited for. */
-static int read_prelude(const struct blob *result, struct url_response *r, struct err *err)
+static int read_with_prelude(const struct blob *result, struct url_response *r, struct err *err)
 {
 	struct url_prelude p;
 	size_t used;
@@ -97,10 +126,9 @@ static int read_prelude(const struct blob *result, struct url_response *r, struc
 
 	url_prelude_init(&p);
 	if (url_prelude_feed(&p, result->data, result->len, &used) != URL_PRELUDE_DONE) {
-		used = 0;
+		buf_clear(&p.json);
 	}
-	ok = url_response_read_prelude(p.json.data != NULL ? p.json.data : "", used > 0 ? p.json.len : 0,
-				       "application/octet-stream", r, err);
+	ok = read_prelude(&p, r, err);
 	if (ok == 0) {
 		r->body = blob_copy(result->data + used, result->len - used);
 	}
@@ -126,7 +154,7 @@ static void reply_response(const struct visit *v, const struct outcome *out)
 	int ok = 0;
 
 	if (has_prelude(out)) {
-		ok = read_prelude(out->body, &r, &err);
+		ok = read_with_prelude(out->body, &r, &err);
 	} else if (s->streaming) {
 		read_raw(out, &r);
 	} else {
@@ -135,20 +163,127 @@ static void reply_response(const struct visit *v, const struct outcome *out)
 	if (ok == 0) {
 		send_reply(v->url, v->req, v->inv.event, r.status, &r.headers, blob_ref(r.body));
 	} else {
-		log_warn("the function's response is no HTTP response payload=%s id=%s: %s",
-			 url_payload_name(s->payload), v->inv.event->id, err.msg);
-		reply_fault(v->url, v->req, v->inv.event, URL_FAULT_FUNCTION);
+		reply_not_understood(v, err.msg);
 	}
 	url_response_fini(&r);
 }
 
+/* --- streams --- */
+
+static void on_writable(void *owner)
+{
+	struct visit *v = owner;
+
+	if (v->paused) {
+		v->paused = false;
+		invocation_pause(&v->inv, false);
+	}
+}
+
+static void begin_reply(struct visit *v, struct url_response *r)
+{
+	struct httpd_header *headers = make_headers(v->url, v->req, v->inv.event, &r->headers);
+
+	v->open = true;
+	httpd_reply_begin(v->req, r->status, headers, r->headers.count, on_writable);
+	free(headers);
+}
+
+static void pass_on(struct visit *v, const char *data, size_t len)
+{
+	if (len > 0 && httpd_reply_write(v->req, data, len) > max_ahead && !v->paused) {
+		v->paused = true;
+		invocation_pause(&v->inv, true);
+	}
+}
+
+static void on_begin(struct invocation *inv, const struct outcome *head)
+{
+	struct visit *v = container_of(inv, struct visit, inv);
+	struct url_response r;
+
+	if (has_prelude(head)) {
+		v->in_prelude = true;
+		return;
+	}
+	read_raw(head, &r);
+	begin_reply(v, &r);
+	url_response_fini(&r);
+}
+
+static void end_prelude(struct visit *v)
+{
+	struct url_response r;
+
+	v->in_prelude = false;
+	if (read_prelude(&v->prelude, &r, &v->err) != 0) {
+		url_response_fini(&r);
+	} else if (r.status == 204 || r.status == 304) {
+		v->bare = xmemdup(&r, sizeof(r));
+	} else {
+		begin_reply(v, &r);
+		url_response_fini(&r);
+	}
+}
+
+static void on_piece(struct invocation *inv, const char *data, size_t len)
+{
+	struct visit *v = container_of(inv, struct visit, inv);
+	size_t used = 0;
+
+	if (v->in_prelude) {
+		enum url_prelude_state state = url_prelude_feed(&v->prelude, data, len, &used);
+
+		if (state == URL_PRELUDE_DONE) {
+			end_prelude(v);
+		} else if (state == URL_PRELUDE_BAD) {
+			v->in_prelude = false;
+			err_set(&v->err, 1, "expected JSON and eight NULs in front of the body");
+		}
+	}
+	if (v->open) {
+		pass_on(v, data + used, len - used);
+	}
+}
+
+/* A client learns that the rest is missing by the missing end. */
+static void end_stream(struct visit *v, const struct outcome *out)
+{
+	if (v->bare != NULL && out->kind == OUTCOME_RESPONSE) {
+		send_reply(v->url, v->req, v->inv.event, v->bare->status, &v->bare->headers, NULL);
+	} else if (v->bare != NULL) {
+		reply_fault(v->url, v->req, v->inv.event, URL_FAULT_FUNCTION);
+	} else if (!v->open) {
+		reply_not_understood(v, v->err.msg[0] != '\0' ? v->err.msg : "it ended within its prelude");
+	} else if (out->kind == OUTCOME_RESPONSE) {
+		httpd_reply_end(v->req);
+	} else {
+		log_info("the function's response broke off id=%s outcome=%s", v->inv.event->id,
+			 outcome_name(out->kind));
+		httpd_reply_abort(v->req);
+	}
+}
+
 /* --- invocations --- */
+
+static void free_visit(struct visit *v)
+{
+	if (v->bare != NULL) {
+		url_response_fini(v->bare);
+		free(v->bare);
+	}
+	url_prelude_fini(&v->prelude);
+	invocation_fini(&v->inv);
+	free(v);
+}
 
 static void on_done(struct invocation *inv, const struct outcome *out)
 {
 	struct visit *v = container_of(inv, struct visit, inv);
 
-	if (out->kind == OUTCOME_RESPONSE) {
+	if (out->streamed) {
+		end_stream(v, out);
+	} else if (out->kind == OUTCOME_RESPONSE) {
 		reply_response(v, out);
 	} else if (outcome_is_function_error(out->kind)) {
 		reply_fault(v->url, v->req, inv->event, URL_FAULT_FUNCTION);
@@ -157,19 +292,18 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 	} else {
 		reply_fault(v->url, v->req, inv->event, URL_FAULT_ENDING);
 	}
-	invocation_fini(inv);
-	free(v);
+	free_visit(v);
 }
 
-static const struct invocation_ops visit_ops = { .done = on_done };
+static const struct invocation_ops whole_ops = { .done = on_done };
+static const struct invocation_ops stream_ops = { .done = on_done, .begin = on_begin, .piece = on_piece };
 
 static void on_gone(void *owner)
 {
 	struct visit *v = owner;
 
 	v->url->invoker->cancel(v->url->invoker, &v->inv);
-	invocation_fini(&v->inv);
-	free(v);
+	free_visit(v);
 }
 
 /* --- requests --- */
@@ -239,6 +373,7 @@ static struct event *make_event(const struct function_url *url, struct httpd_req
 
 static void invoke(struct function_url *url, struct httpd_req *req)
 {
+	bool streaming = url->settings->streaming && strcmp(httpd_req_method(req), "HEAD") != 0;
 	struct event *ev = make_event(url, req);
 	struct visit *v;
 
@@ -251,7 +386,8 @@ static void invoke(struct function_url *url, struct httpd_req *req)
 	v = xcalloc(1, sizeof(*v));
 	v->url = url;
 	v->req = req;
-	invocation_init(&v->inv, &visit_ops, ev);
+	url_prelude_init(&v->prelude);
+	invocation_init(&v->inv, streaming ? &stream_ops : &whole_ops, ev);
 	httpd_req_own(req, v, on_gone);
 	url->invoker->submit(url->invoker, &v->inv);
 }
