@@ -579,7 +579,7 @@ void config_print_help(FILE *out, enum config_program program)
 				fallback != NULL ? fallback : "", fallback != NULL ? ")" : "");
 		}
 	}
-	if (!gateway) {
+	if (program == CONFIG_DAEMON) {
 		url_settings_print_help(out);
 	}
 	aws_settings_print_help(out);

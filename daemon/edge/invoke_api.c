@@ -8,11 +8,14 @@
 
 #include "base/blob.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/function_name.h"
 #include "core/invocation.h"
 #include "edge/config.h"
+#include "edge/function_info.h"
 #include "edge/invoke_request.h"
 #include "edge/invoke_stream.h"
 #include "edge/invoker.h"
@@ -40,6 +43,7 @@ struct invoke_api {
 	struct invoker *invoker;
 	struct httpd *server;
 	struct httpd_listener *listener;
+	struct function_info info;
 };
 
 /* How a caller wants its answer. */
@@ -49,7 +53,18 @@ enum form {
 	FORM_FRAMED, /* InvokeWithResponseStream's events */
 };
 
-enum { INVOKE, INVOKE_ASYNC, INVOKE_STREAM, HEALTH, READY, METRICS, OPENFAAS };
+enum {
+	INVOKE,
+	INVOKE_ASYNC,
+	INVOKE_STREAM,
+	HEALTH,
+	READY,
+	METRICS,
+	LIST_FUNCTIONS,
+	GET_FUNCTION,
+	GET_CONFIGURATION,
+	OPENFAAS
+};
 
 /* A caller that waits for its invocation. */
 struct caller {
@@ -335,6 +350,34 @@ static void reply_metrics(const struct invoke_api *api, struct httpd_req *req)
 	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", buf_to_blob(&text));
 }
 
+/* name: the raw path segment; NULL = all functions. */
+static void reply_info(const struct invoke_api *api, struct httpd_req *req, bool cross_origin, bool whole,
+		       const char *name, size_t name_len)
+{
+	struct function_name fn = { "", "" };
+	struct buf document = BUF_INIT;
+	struct reply r = { .count = 0 };
+	struct invoke_error e;
+	char id[UUID_LEN];
+
+	text_uuid(id);
+	if (name != NULL && invoke_request_read_name(api->cfg, req, name, name_len, &fn, &e) != 0) {
+		reply_error(api, req, cross_origin, id, &e);
+		return;
+	}
+	if (name == NULL) {
+		function_info_list(&api->info, &document);
+	} else if (whole) {
+		function_info_function(&api->info, fn.qualifier, &document);
+	} else {
+		function_info_configuration(&api->info, fn.qualifier, &document);
+	}
+	add_header(&r, "Content-Type", "application/json");
+	add_header(&r, "x-amzn-RequestId", id);
+	add_cors(api, &r, cross_origin);
+	send_reply(req, 200, &r, buf_to_blob(&document));
+}
+
 /* A web page that the reader has open must not be able to run functions on the reader's machine. Browsers send Origin
  * with every cross-origin request and with every POST. */
 static bool origin_is_allowed(const struct invoke_api *api, const char *origin)
@@ -389,8 +432,14 @@ static const struct route routes[] = {
 	{ "GET", "/_/ready", READY },
 	{ "HEAD", "/_/ready", READY },
 	{ "GET", "/metrics", METRICS },
+	/* A gateway does not know what is behind it: it ends here. */
+	{ "GET", "/2015-03-31/functions", LIST_FUNCTIONS },
+	{ "GET", "/2015-03-31/functions/", LIST_FUNCTIONS },
+	{ "GET", "/2015-03-31/functions/{name}", GET_FUNCTION },
+	{ "GET", "/2015-03-31/functions/{name}/configuration", GET_CONFIGURATION },
 	{ "POST", "/", OPENFAAS }, // last: left out unless ENABLE_OPENFAAS
 };
+static const size_t local_routes = 5;
 
 static void reply_no_route(struct httpd_req *req, const struct route_match *m)
 {
@@ -407,7 +456,7 @@ static void reply_no_route(struct httpd_req *req, const struct route_match *m)
 static void on_request(void *ctx, struct httpd_req *req)
 {
 	struct invoke_api *api = ctx;
-	size_t count = countof(routes) - (api->cfg->openfaas ? 0 : 1);
+	size_t count = countof(routes) - (api->cfg->gateway ? local_routes : api->cfg->openfaas ? 0 : 1);
 	struct route_match m;
 	bool cross_origin;
 
@@ -419,6 +468,10 @@ static void on_request(void *ctx, struct httpd_req *req)
 		reply_no_route(req, &m);
 	} else if (m.id == INVOKE || m.id == INVOKE_ASYNC || m.id == INVOKE_STREAM || m.id == OPENFAAS) {
 		invoke(api, req, cross_origin, &m);
+	} else if (m.id == LIST_FUNCTIONS) {
+		reply_info(api, req, cross_origin, false, NULL, 0);
+	} else if (m.id == GET_FUNCTION || m.id == GET_CONFIGURATION) {
+		reply_info(api, req, cross_origin, m.id == GET_FUNCTION, m.capture[0].ptr, m.capture[0].len);
 	} else if (m.id == READY) {
 		reply_ready(api, req);
 	} else if (m.id == METRICS) {
@@ -456,6 +509,9 @@ struct invoke_api *invoke_api_new(struct loop *loop, const struct config *cfg, s
 	api->loop = loop;
 	api->cfg = cfg;
 	api->invoker = invoker;
+	if (!cfg->gateway) {
+		function_info_init(&api->info, cfg, clock_wall_ms());
+	}
 	api->server = httpd_mhd_new(loop, &opts);
 	if (api->server == NULL) {
 		err_set(err, 1, "the HTTP server of the Invoke API could not be started");

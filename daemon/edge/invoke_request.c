@@ -61,15 +61,15 @@ static char *make_arn(const struct config *cfg, const struct function_name *fn, 
 			 cfg->account_id, name, fn->qualifier[0] != '\0' ? ":" : "", fn->qualifier);
 }
 
-/* Which function is meant, and is it ours? */
-static int read_name(const struct config *cfg, struct httpd_req *req, const char *raw, size_t raw_len,
-		     struct event *ev, struct invoke_error *error)
+int invoke_request_read_name(const struct config *cfg, struct httpd_req *req, const char *raw, size_t raw_len,
+			     struct function_name *fn, struct invoke_error *error)
 {
-	struct function_name fn = { "", "" };
 	struct buf text = BUF_INIT;
 
+	fn->name[0] = '\0';
+	fn->qualifier[0] = '\0';
 	if (raw != NULL) {
-		bool ok = text_unpercent(&text, raw, raw_len) && text.len > 0 && function_name_parse(text.data, &fn);
+		bool ok = text_unpercent(&text, raw, raw_len) && text.len > 0 && function_name_parse(text.data, fn);
 
 		if (!ok) {
 			(void)invoke_error_bad_value(error, "functionName", text.data != NULL ? text.data : "");
@@ -79,15 +79,26 @@ static int read_name(const struct config *cfg, struct httpd_req *req, const char
 			return -1;
 		}
 	}
-	if (read_qualifier(req, &fn, error) != 0) {
+	if (read_qualifier(req, fn, error) != 0) {
 		return -1;
 	}
-	if (raw != NULL && cfg->name_was_set && strcmp(fn.name, "function") != 0 &&
-	    strcmp(fn.name, cfg->function_name) != 0) {
-		char *missing = make_arn(cfg, &fn, fn.name);
+	if (raw != NULL && cfg->name_was_set && strcmp(fn->name, "function") != 0 &&
+	    strcmp(fn->name, cfg->function_name) != 0) {
+		char *missing = make_arn(cfg, fn, fn->name);
 
 		invoke_error_set(error, 404, "ResourceNotFoundException", true, "Function not found: %s", missing);
 		free(missing);
+		return -1;
+	}
+	return 0;
+}
+
+static int read_name(const struct config *cfg, struct httpd_req *req, const char *raw, size_t raw_len,
+		     struct event *ev, struct invoke_error *error)
+{
+	struct function_name fn;
+
+	if (invoke_request_read_name(cfg, req, raw, raw_len, &fn, error) != 0) {
 		return -1;
 	}
 	if (cfg->gateway) {

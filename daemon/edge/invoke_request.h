@@ -14,6 +14,7 @@
 
 struct config;
 struct event;
+struct function_name;
 struct httpd_req;
 
 /* Operations of the Invoke API. */
@@ -26,5 +27,9 @@ enum invoke_call {
 /* name: the raw path segment, NULL for the configured function. One reference, or NULL with *error filled. */
 struct event *invoke_request_read(const struct config *cfg, struct httpd_req *req, enum invoke_call call,
 				  const char *name, size_t name_len, struct invoke_error *error) MUST_CHECK;
+
+/* Which function is meant, and is it ours? 0, or -1 with *error filled. */
+int invoke_request_read_name(const struct config *cfg, struct httpd_req *req, const char *raw, size_t raw_len,
+			     struct function_name *fn, struct invoke_error *error) MUST_CHECK;
 
 #endif

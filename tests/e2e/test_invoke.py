@@ -212,7 +212,7 @@ def test_other_methods(daemon, method):
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/2015-03-31/functions//invocations", "/2015-03-31/functions/f/invocations/",
-                                  "/2015-03-31/functions/a/b/invocations", "/2015-03-31/functions/f"])
+                                  "/2015-03-31/functions/a/b/invocations", "/2015-03-31/functions/f/code"])
 def test_unknown_paths(daemon, path):
     assert daemon.request("POST", path, b"{}").status == 404
 
