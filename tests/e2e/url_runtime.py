@@ -15,6 +15,7 @@ INTEGRATION = "application/vnd.awslambda.http-integration-response"
 class Connection:
     def __init__(self):
         self.sock = socket.create_connection((HOST.strip("[]"), int(PORT)))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
 
     def send(self, path, body, headers):
