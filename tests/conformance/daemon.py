@@ -95,7 +95,7 @@ class Daemon:
         self.stdout = Output(self.process.stdout)
         self.stderr = Output(self.process.stderr)
         try:
-            self.invoke_address, self.runtime_address = self._addresses(ready)
+            self.invoke_address, self.runtime_address, self.url_address = self._addresses(ready)
         except BaseException:
             self.kill()
             raise
@@ -112,7 +112,7 @@ class Daemon:
             assert chunk, f"the daemon did not get ready: {line!r}\n{self.stderr.tail()}"
             line += chunk
         words = dict(word.split("=", 1) for word in line.decode().split())
-        return words["invoke"], words["runtime"]
+        return words["invoke"], words["runtime"], words.get("url")
 
     def __exit__(self, kind, value, trace):
         if kind is not None:

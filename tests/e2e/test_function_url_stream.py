@@ -36,7 +36,7 @@ def test_sse_to_curl(url, fifo):
     curl = subprocess.Popen(["curl", "-sSN", "-i", "--max-time", str(LIMIT), "-H", "Content-Type: text/plain", "-d", fifo,
                              f"{url.base}/stream/events"], stdout=subprocess.PIPE)
     took = []
-    with open(fifo, "wb", buffering=0) as pieces:
+    with open(fifo, "r+b", buffering=0) as pieces:
         # curl itself keeps the head until there is something of the body.
         pieces.write(b"data: first\n")
         head = []
@@ -61,7 +61,7 @@ def test_sse_to_curl(url, fifo):
 
 def test_head_comes_before_the_first_piece(url, fifo):
     connection = open_stream(url, "events", fifo)
-    with open(fifo, "wb", buffering=0) as pieces:
+    with open(fifo, "r+b", buffering=0) as pieces:
         response = connection.getresponse()
         assert (response.status, response.headers["X-N"]) == (201, "1")
         pieces.write(b"data: 1\n")
@@ -71,7 +71,7 @@ def test_head_comes_before_the_first_piece(url, fifo):
 
 def test_without_a_prelude(url, fifo):
     connection = open_stream(url, "raw", fifo)
-    with open(fifo, "wb", buffering=0) as pieces:
+    with open(fifo, "r+b", buffering=0) as pieces:
         pieces.write(b"one\n")
         response = connection.getresponse()
         assert (response.status, response.headers["Content-Type"]) == (200, "text/x")
@@ -92,7 +92,7 @@ def test_what_is_not_streamed_goes_as_it_is(url):
 
 def test_late_error_breaks_the_response_off(url, fifo):
     connection = open_stream(url, "events", fifo)
-    with open(fifo, "wb", buffering=0) as pieces:
+    with open(fifo, "r+b", buffering=0) as pieces:
         response = connection.getresponse()
         pieces.write(b"data: 1\n")
         assert response.readline() == b"data: 1\n"
@@ -122,7 +122,7 @@ def test_no_content_and_head(url, fifo):
 def test_client_that_leaves_ends_the_stream(url, fifo):
     gone = Connection((url.host, url.port))
     gone.send("POST", "/stream/events", fifo.encode(), TEXT)
-    with open(fifo, "wb", buffering=0) as pieces:
+    with open(fifo, "r+b", buffering=0) as pieces:
         pieces.write(b"data: 1\n")
         assert gone.file.readline() == b"HTTP/1.1 201 Created\r\n"
         gone.close()
@@ -147,7 +147,7 @@ def test_slow_reader_slows_the_runtime(url):
 
 def test_runtime_that_dies_in_the_middle(url, fifo):
     connection = open_stream(url, "events", fifo)
-    with open(fifo, "wb", buffering=0) as pieces:
+    with open(fifo, "r+b", buffering=0) as pieces:
         response = connection.getresponse()
         pieces.write(b"data: 1\n")
         assert response.readline() == b"data: 1\n"
