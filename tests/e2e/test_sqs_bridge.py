@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import DAEMON, IDLE, Runtime, run
+from harness import DAEMON, IDLE, Gate, Runtime, run
 from queues import (ARN, REGION, TRACE, decode_maybe_binary, envelope, noise, original_proxy, pack)
 
 RESTART = "Restart your lambda for a rerun"
@@ -427,13 +427,14 @@ def test_drain(start, queues, gate):
 
 # --- several at once ---
 
-def test_concurrency(start, queues, gate):
-    """Three that wait for each other, answered with their own ids."""
+def test_concurrency(start, queues):
+    """Three at the same time, answered with their own ids."""
+    gates = [Gate() for _ in range(3)]
     d = start(env=queues.env(MAX_CONCURRENCY="3"))
-    for n in range(3):
+    for n, gate in enumerate(gates):
         queues.send(envelope({"do": "gate", "fifo": gate.path, "n": n}), {"LambdaRequestId": f"id-{n}"})
     d.wait_metric('lambda_runtimes{state="busy"}', 3)
-    for _ in range(3):
+    for gate in gates:
         gate.open()
     for _ in range(3):
         message = queues.receive()
