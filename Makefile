@@ -256,13 +256,14 @@ proxy-lambda.zip: static ## the deployment package of proxy-lambda (ARCH=amd64|a
 	@docker/proxy-lambda/zip.py $(STATIC_DIR)/proxy-lambda $@
 	@echo "$@: $$(wc -c <$@) bytes, for functions on $(ARCH)"
 
-fuzz: $(FUZZ:%=build/fuzz/%) ## run every fuzz target for FUZZ_SECONDS
-	@for f in $(FUZZ); do \
-		mkdir -p build/fuzz/corpus/$$f; \
-		echo "fuzz $$f"; \
-		build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=0 -artifact_prefix=build/fuzz/ \
-			build/fuzz/corpus/$$f tests/fuzz/corpus/$${f%_fuzz} || exit 1; \
-	done
+fuzz: $(FUZZ:%=run-%) ## run every fuzz target for FUZZ_SECONDS, as many at once as make has jobs
+
+.PHONY: $(FUZZ:%=run-%)
+$(FUZZ:%=run-%): run-%: build/fuzz/%
+	@mkdir -p build/fuzz/corpus/$*
+	@build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=0 -artifact_prefix=build/fuzz/ \
+		build/fuzz/corpus/$* tests/fuzz/corpus/$(*:%_fuzz=%) >build/fuzz/$*.log 2>&1 || { cat build/fuzz/$*.log; exit 1; }
+	@echo "fuzz $*: nothing found in $(FUZZ_SECONDS) s"
 
 lint: $(MANUALS:%=$(B)/%.1) ## formatting, shell scripts, static analysis, manual pages
 	@tests/lint.sh $^

@@ -4,7 +4,7 @@
 
 usage: MODE=release tests/run.py STEP...
 
-Steps: layers options unit fuzz-corpus e2e amqp conformance-core conformance-rest static containers. The last line is
+Steps: layers options unit fuzz-corpus e2e threads conformance-core conformance-rest static containers. The last line is
 `N passed, N failed`. In CI (CI=true) a skipped test counts as failed. TOTALS=FILE appends the figures to a file, for
 .ci/run.
 """
@@ -136,10 +136,10 @@ def step(totals, name):
             pytest(totals, name, ["tests/e2e"], JOBS)
         else:
             totals.add("e2e (build)", 0, 1)
-    elif name == "amqp":
-        # Part of e2e; on its own for the thread sanitizer, because only AMQP has threads.
+    elif name == "threads":
+        # Part of e2e; on its own for the thread sanitizer: AMQP, and the spool of asynchronous events.
         pytest(totals, name, sorted(str(p) for p in (ROOT / "tests" / "e2e").glob("test_*.py")
-                                    if p.stem.startswith(("test_amqp", "test_lambda_server"))), JOBS)
+                                    if p.stem.startswith(("test_amqp", "test_lambda_server", "test_async_spool"))), JOBS)
     elif name == "conformance-core":
         pytest(totals, name, ["tests/conformance", "-m", "core"], JOBS)
     elif name == "conformance-rest":
