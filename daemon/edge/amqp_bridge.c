@@ -428,6 +428,9 @@ struct amqp_bridge *amqp_bridge_new(const struct amqp_bridge_deps *deps, struct 
 	return b;
 }
 
+/* What a thread that was left behind borrows has to stay, and to be found by those who look for leaks. */
+static struct amqp_bridge *volatile abandoned;
+
 void amqp_bridge_free(struct amqp_bridge *b)
 {
 	bool ended;
@@ -452,8 +455,8 @@ void amqp_bridge_free(struct amqp_bridge *b)
 	}
 	ended = amqp_publisher_join(b->publisher);
 	ended = amqp_consumer_join(b->consumer) && ended;
-	/* What a thread that was left behind borrows has to stay. */
 	if (!ended) {
+		abandoned = b;
 		return;
 	}
 	amqp_publisher_free(b->publisher);

@@ -192,6 +192,7 @@ static void on_dialled(void *ctx, struct ws *ws, const char *why)
 	d->dial = NULL;
 	d->broker = ws;
 	if (ws != NULL) {
+		ws_group(ws, &d->sockets);
 		ws_keepalive(ws, BROKER_KEEPALIVE_US);
 		log_info("waiting for a debugger id=%s requestId=%s", s->key, d->event->id);
 		return;
@@ -393,6 +394,7 @@ void debugger_drain(struct debugger *d)
 	}
 	d->draining = true;
 	close_session(d, WS_GOING_AWAY, "the daemon ends");
+	sock_group_end(&d->sockets);
 	if (d->holding) {
 		hand_over(d);
 	}
@@ -439,6 +441,7 @@ struct debugger *debugger_new(struct loop *loop, const struct config *cfg, const
 	d->loop = loop;
 	d->cfg = cfg;
 	d->settings = settings;
+	sock_group_init(&d->sockets);
 	loop_timer_init(&d->retry, on_retry, d);
 	loop_timer_init(&d->quiet, on_quiet, d);
 	loop_timer_init(&d->ending, on_ending, d);

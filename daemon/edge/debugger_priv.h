@@ -8,6 +8,7 @@
 #include "debug/wire.h"
 #include "edge/debug_settings.h"
 #include "edge/debugger.h"
+#include "io/sock.h"
 #include "io/ws.h"
 #include "loop/loop.h"
 
@@ -33,6 +34,7 @@ struct debugger {
 	struct broker *own; /* DEBUGGER_LISTEN */
 	struct broker_tcp own_tcp;
 	char own_token[33];
+	struct sock_group sockets; /* to the broker, those that are being closed included */
 	bool draining;
 
 	/* the invocation; inst is NULL between two */
