@@ -139,6 +139,8 @@ build_librabbitmq() {
 }
 
 build_curl() {
+	# It has its files' names in what it allocates.
+	local flags="$flags -ffile-prefix-map=$work=."
 	with_cmake curl -DBUILD_CURL_EXE=OFF -DBUILD_TESTING=OFF -DHTTP_ONLY=ON -DCURL_USE_OPENSSL=ON -DCURL_ZLIB=OFF \
 		-DUSE_LIBIDN2=OFF -DCURL_USE_LIBSSH2=OFF -DCURL_USE_LIBPSL=OFF -DENABLE_MANUAL=OFF -DENABLE_THREADED_RESOLVER=ON \
 		-DCURL_DISABLE_OPENSSL_AUTO_LOAD_CONFIG=ON -DCURL_DISABLE_SRP=ON -DCURL_DISABLE_NTLM=ON \

@@ -21,8 +21,7 @@ def test_takes_work_from_a_broker_by_name(engine, image_name, broker, run, tls, 
                                        "AMQP_PASSWORD=guest", "-e", f"AWS_LAMBDA_FUNCTION_NAME=on-{image_name}"])
     container.said.wait("AMQP consuming")
     assert broker.call(f"on-{image_name}", b"versions").endswith(b"tls ok")
-    code, took = stop(engine, container)
-    assert code == 0 and took < 1
+    assert stop(engine, container) == 0
 
 
 def test_a_broker_of_another_ca_is_refused(broker, run, engine, tls, tmp_path):

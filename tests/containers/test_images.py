@@ -21,7 +21,7 @@ def invoke(container, event):
 
 def stop(engine, container):
     """docker stop: its exit status. The engine kills what has not ended within a second, which is status 137."""
-    engine("stop", "--time", "1", container.id)
+    engine("stop", "-t", "1", container.id)
     state = container.inspect()["State"]
     assert not state["OOMKilled"]
     return state["ExitCode"]
