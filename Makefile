@@ -50,6 +50,8 @@ CC = $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-gcc,x86_64-linux-gnu-gcc)
 PKG_CONFIG = PKG_CONFIG_LIBDIR=$(B)/sysroot/lib/pkgconfig pkg-config --static
 HARDENING_LD := $(if $(filter 1,$(STATIC_PIE)),-static-pie,-static) -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--wrap=getaddrinfo -Wl,--no-warnings
 STATIC_OBJ := $(B)/obj/docker/static/names.o
+# Other libraries, other headers: everything is made anew.
+LIBS_BUILT = $(shell cat $(B)/built/* 2>/dev/null | cksum)
 endif
 O := $(B)/obj
 
@@ -97,8 +99,8 @@ endif
 
 $(O)/.flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || \
-		echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)' >$@
+	@echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS_BUILT)' | cmp -s - $@ || \
+		echo '$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS_BUILT)' >$@
 
 $(O)/%.o: %.c $(O)/.flags
 	$(call say,CC)
