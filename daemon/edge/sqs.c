@@ -18,8 +18,6 @@
 #include "edge/sqs_receive.h"
 #include "io/json.h"
 
-#define BATCH_MAX 10
-
 /* A message may be 1 MiB, each of its characters up to three times as long in JSON; and there is what surrounds it. */
 static const size_t message_reply_max = ((size_t)3 << 20) + 65536;
 static const int64_t receive_grace_us = 15 * 1000 * 1000;
@@ -168,16 +166,16 @@ static void finish_attributes(const struct sqs_call *call, const struct json *do
 static void finish_batch(const struct sqs_call *call, const struct json *doc)
 {
 	const struct json *done = json_member(doc, "Successful");
-	bool failed[BATCH_MAX];
+	bool failed[SQS_BATCH_MAX];
 
-	for (size_t i = 0; i < BATCH_MAX; i++) {
+	for (size_t i = 0; i < SQS_BATCH_MAX; i++) {
 		failed[i] = true;
 	}
 	for (size_t i = 0; i < json_count(done); i++) {
 		const char *id = json_member_string(json_item(done, i), "Id");
 		uint64_t at;
 
-		if (id != NULL && text_to_u64(id, 0, BATCH_MAX - 1, &at)) {
+		if (id != NULL && text_to_u64(id, 0, SQS_BATCH_MAX - 1, &at)) {
 			failed[at] = false;
 		}
 	}
@@ -340,6 +338,20 @@ struct aws_call *sqs_get_attributes(struct sqs *sqs, const char *queue_url, sqs_
 	return start(sqs, &json, queue_url, req, &call);
 }
 
+/* visibility_s -1 = none. */
+static void put_entries(struct buf *json, const char *const *receipts, size_t count, int visibility_s)
+{
+	assert(count > 0 && count <= SQS_BATCH_MAX);
+	buf_puts(json, ",\"Entries\":[");
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(json, "%s{\"Id\":\"%zu\"", i > 0 ? "," : "", i);
+		put_text(json, "ReceiptHandle", receipts[i]);
+		put_number(json, "VisibilityTimeout", visibility_s);
+		buf_putc(json, '}');
+	}
+	buf_putc(json, ']');
+}
+
 struct aws_call *sqs_delete_batch(struct sqs *sqs, const char *queue_url, const char *const *receipts, size_t count,
 				  sqs_batch_fn fn, void *ctx)
 {
@@ -352,14 +364,24 @@ struct aws_call *sqs_delete_batch(struct sqs *sqs, const char *queue_url, const 
 	const struct aws_request req = { .target = "AmazonSQS.DeleteMessageBatch" };
 	struct buf json = BUF_INIT;
 
-	assert(count > 0 && count <= BATCH_MAX);
 	begin(&json, "QueueUrl", queue_url);
-	buf_puts(&json, ",\"Entries\":[");
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(&json, "%s{\"Id\":\"%zu\"", i > 0 ? "," : "", i);
-		put_text(&json, "ReceiptHandle", receipts[i]);
-		buf_putc(&json, '}');
-	}
-	buf_putc(&json, ']');
+	put_entries(&json, receipts, count, -1);
+	return start(sqs, &json, queue_url, req, &call);
+}
+
+struct aws_call *sqs_change_visibility_batch(struct sqs *sqs, const char *queue_url, const char *const *receipts,
+					     size_t count, unsigned seconds, sqs_batch_fn fn, void *ctx)
+{
+	const struct sqs_call call = {
+		.operation = "ChangeMessageVisibilityBatch",
+		.batch_fn = fn,
+		.ctx = ctx,
+		.count = count,
+	};
+	const struct aws_request req = { .target = "AmazonSQS.ChangeMessageVisibilityBatch" };
+	struct buf json = BUF_INIT;
+
+	begin(&json, "QueueUrl", queue_url);
+	put_entries(&json, receipts, count, (int)seconds);
 	return start(sqs, &json, queue_url, req, &call);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "core/sqs_message.h"
 
 struct aws;
 struct aws_call;
@@ -23,29 +24,7 @@ struct sqs;
 struct sqs *sqs_new(struct aws *aws) MUST_CHECK; /* aws is borrowed and outlives it */
 void sqs_free(struct sqs *sqs);			 /* with no call under way; NULL is fine */
 
-/* A message attribute. Type "String", "Number" or "Binary", or one of these with a label ("String.json"); value_len 0 =
- * strlen(value) but for binary ones. In received ones everything is NUL terminated. */
-struct sqs_attribute {
-	const char *name;
-	const char *type;
-	const char *value;
-	size_t value_len;
-};
-
 /* --- receiving --- */
-
-struct sqs_message {
-	const char *id;
-	const char *receipt;			/* handle for deleting; a new one with each delivery */
-	struct blob *body;			/* take a reference to keep it */
-	const struct sqs_attribute *attributes; /* the sender's */
-	size_t attribute_count;
-	const struct sqs_attribute
-		*system; /* the queue's: ApproximateReceiveCount, SentTimestamp, MessageGroupId, ... */
-	size_t system_count;
-	const char *md5;	    /* MD5OfBody; checked already */
-	const char *attributes_md5; /* MD5OfMessageAttributes; NULL = none */
-};
 
 const char *sqs_message_system(const struct sqs_message *m, const char *name); /* value; NULL = none */
 const struct sqs_attribute *sqs_message_attribute(const struct sqs_message *m, const char *name);
@@ -101,9 +80,12 @@ typedef void (*sqs_attributes_fn)(void *ctx, const struct aws_failure *failure,
 struct aws_call *sqs_get_attributes(struct sqs *sqs, const char *queue_url, sqs_attributes_fn fn,
 				    void *ctx) MUST_CHECK;
 
-/* Up to 10 receipts. failed[i] says which were not deleted, of count; borrowed. */
+/* Up to SQS_BATCH_MAX receipts. failed[i] says for which it was not done, of count; borrowed, NULL when all failed. */
+#define SQS_BATCH_MAX 10
 typedef void (*sqs_batch_fn)(void *ctx, const struct aws_failure *failure, const bool *failed, size_t count);
 struct aws_call *sqs_delete_batch(struct sqs *sqs, const char *queue_url, const char *const *receipts, size_t count,
 				  sqs_batch_fn fn, void *ctx) MUST_CHECK;
+struct aws_call *sqs_change_visibility_batch(struct sqs *sqs, const char *queue_url, const char *const *receipts,
+					     size_t count, unsigned seconds, sqs_batch_fn fn, void *ctx) MUST_CHECK;
 
 #endif
