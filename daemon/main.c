@@ -30,6 +30,7 @@
 #include "edge/sandbox_names.h"
 #include "edge/self_copy.h"
 #include "edge/sources.h"
+#include "edge/sqs_event_settings.h"
 #include "edge/startup.h"
 #include "edge/supervisor.h"
 #include "edge/telemetry.h"
@@ -69,6 +70,7 @@ struct daemon {
 	struct async *async;
 	struct invoke_api *invoke_api;
 	struct url_settings url_settings;
+	struct sqs_event_settings sqs_events;
 	struct function_url *url; /* NULL = off */
 	struct amqp_settings amqp;
 	struct debug_settings debug;
@@ -111,7 +113,7 @@ static void on_end_timer(void *ctx)
 		log_warn("AMQP the broker did not confirm the last replies: it delivers their requests again");
 	}
 	if (sources_busy(d->sources) > 0) {
-		log_warn("messages could not be settled and will be delivered again count=%u",
+		log_warn("messages or batches could not be settled and will be delivered again count=%u",
 			 sources_busy(d->sources));
 	}
 	loop_stop(d->loop);
@@ -326,11 +328,12 @@ static int build_sources(struct daemon *d, struct err *err)
 		.children = d->children,
 		.guard = d->guard,
 		.cfg = &d->cfg,
+		.events = &d->sqs_events,
 		.dispatch = supervisor_dispatch(d->supervisor),
 		.runtime_api = supervisor_runtime_address(d->supervisor),
 	};
 
-	if (!sources_wanted(&d->cfg)) {
+	if (!sources_wanted(&d->cfg, &d->sqs_events)) {
 		return 0;
 	}
 	d->sources = sources_new(&deps, err);
@@ -475,7 +478,8 @@ static int serve(struct daemon *d, struct err *err)
 {
 	int r;
 
-	if (load_debugger(d, err) != 0 || url_settings_load(&d->url_settings, err) != 0) {
+	if (load_debugger(d, err) != 0 || url_settings_load(&d->url_settings, err) != 0 ||
+	    sqs_event_settings_load(&d->sqs_events, err) != 0) {
 		return -1;
 	}
 	if (d->cfg.amqp_uri != NULL && amqp_settings_load(&d->cfg, &d->amqp, err) != 0) {

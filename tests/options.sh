@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every environment variable of the tables in edge/config.c and edge/{aws,proxy,url}_settings.c stands in the README's
+# Every environment variable of the tables in edge/config.c and edge/{aws,proxy,url,sqs_event}_settings.c stands in the README's
 # tables, and the other way about.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,9 +10,10 @@ sed -n 's/^	{ "\([A-Z_]*\)", [A-Z_0-9]*, AT(.*/\1/p' daemon/edge/config.c >"$wor
 sed -n '/NULL },$/d; s/^	{ "\([A-Z_0-9]*\)", AT(.*/\1/p' daemon/edge/aws_settings.c >"$work/aws"
 sed -n '/NULL },$/d; s/^	{ "\([A-Z_0-9]*\)", [A-Z_]*, AT(.*/\1/p' daemon/edge/proxy_settings.c >"$work/proxy"
 sed -n 's/^	{ "\([A-Z_]*\)", [A-Z]*, AT(.*/\1/p' daemon/edge/url_settings.c >"$work/url"
-sort -u "$work/config" "$work/aws" "$work/proxy" "$work/url" >"$work/code"
+sed -n 's/^	{ "\([A-Z_]*\)", [A-Z]*, AT(.*/\1/p' daemon/edge/sqs_event_settings.c >"$work/sqs_event"
+sort -u "$work/config" "$work/aws" "$work/proxy" "$work/url" "$work/sqs_event" >"$work/code"
 sed -n '/^| variable | default | meaning |/,/^$/s/^| \([A-Z_0-9]*\) |.*/\1/p' README.md | sort >"$work/readme"
-for table in config aws proxy url; do
+for table in config aws proxy url sqs_event; do
 	test -s "$work/$table" || { echo "options: no table found ($table)"; exit 1; }
 done
 if ! diff "$work/code" "$work/readme" >"$work/diff"; then
@@ -21,7 +22,7 @@ if ! diff "$work/code" "$work/readme" >"$work/diff"; then
 	exit 1
 fi
 # Nothing reads the environment behind the table's back.
-if grep -rn 'getenv(' daemon --include='*.c' | grep -v -e 'edge/config.c' -e 'edge/aws_settings.c' -e 'edge/proxy_settings.c' -e 'edge/url_settings.c' -e 'edge/command.c:.*_HANDLER'; then
+if grep -rn 'getenv(' daemon --include='*.c' | grep -v -e 'edge/config.c' -e 'edge/aws_settings.c' -e 'edge/proxy_settings.c' -e 'edge/url_settings.c' -e 'edge/sqs_event_settings.c' -e 'edge/command.c:.*_HANDLER'; then
 	echo "options: getenv outside the table"
 	exit 1
 fi

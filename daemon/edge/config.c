@@ -18,6 +18,7 @@
 #include "edge/command.h"
 #include "edge/config_subset.h"
 #include "edge/managed_settings.h"
+#include "edge/sqs_event_settings.h"
 #include "edge/url_settings.h"
 
 /* The first ones, and HOST, own a string. */
@@ -187,8 +188,8 @@ static const struct option options[] = {
 };
 
 /* Variables of capabilities that bring their rows with them, and of the shell; never the function's business. */
-static const char *const private_prefixes[] = { "AMQP_", "PROXY_LAMBDA_", "LAMBDA_PROXY_", "DEBUGGER_",
-						"FUNCTION_URL_" };
+static const char *const private_prefixes[] = { "AMQP_",     "PROXY_LAMBDA_", "LAMBDA_PROXY_",
+						"DEBUGGER_", "FUNCTION_URL_", "SQS_EVENT_SOURCE_" };
 static const char *const private_names[] = { "_", "AWS_LAMBDA_RUNTIME_API", "_LAMBDA_TELEMETRY_LOG_FD",
 					     "LAMBDA_DAEMON_ENVIRONMENT" };
 
@@ -581,6 +582,7 @@ void config_print_help(FILE *out, enum config_program program)
 	}
 	if (program == CONFIG_DAEMON) {
 		url_settings_print_help(out);
+		sqs_event_settings_print_help(out);
 	}
 	aws_settings_print_help(out);
 }
