@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from harness import DAEMON, LIMIT, Lines, Reply, split_address
+from tls_pipe import open_tls
 
 BROKER = os.environ.get("DEBUG_BROKER", str(Path(DAEMON).with_name("debug-broker")))
 CONNECTED = '{"type":"USER_CONNECTED"}'
@@ -43,8 +44,8 @@ class Broker:
         options = {"max_size": None, "compression": None, "proxy": None, "ping_interval": None, "open_timeout": LIMIT,
                    "close_timeout": LIMIT, **options}
         if self.tls:
-            options["ssl"] = self.tls
-        socket = connect(f"{'wss' if self.tls else 'ws'}://{address}{path}", additional_headers=headers, user_agent_header=None, **options)
+            options["sock"] = open_tls(split_address(address), self.tls, LIMIT)
+        socket = connect(f"ws://{address}{path}", additional_headers=headers, user_agent_header=None, **options)
         self.sockets.append(socket)
         return socket
 
