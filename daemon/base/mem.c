@@ -56,6 +56,23 @@ void *xmemdup(const void *p, size_t n)
 	return copy;
 }
 
+char *xconcat(const char *const *parts, size_t count)
+{
+	size_t len = 0;
+	char *text;
+	char *end;
+
+	for (size_t i = 0; i < count; i++) {
+		len += strlen(parts[i]);
+	}
+	end = text = xmalloc(len + 1);
+	*end = '\0';
+	for (size_t i = 0; i < count; i++) {
+		end = stpcpy(end, parts[i]);
+	}
+	return text;
+}
+
 char *xasprintf(const char *fmt, ...)
 {
 	va_list args;

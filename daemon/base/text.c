@@ -52,6 +52,35 @@ bool text_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out)
 	return true;
 }
 
+char *text_put_u64(char *out, uint64_t n)
+{
+	char digits[TEXT_U64_LEN];
+	char *p = digits + sizeof(digits);
+	size_t len;
+
+	do {
+		*--p = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	len = (size_t)(digits + sizeof(digits) - p);
+	memcpy(out, p, len);
+	out[len] = '\0';
+	return out + len;
+}
+
+/* One bit for each character of ASCII that a token may have. */
+static const uint64_t token_chars[2] = { 0x03ff6cfa00000000, 0x57ffffffc7fffffe };
+
+bool text_is_token(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	while (*p < 128 && (token_chars[*p / 64] >> (*p % 64) & 1) != 0) {
+		p++;
+	}
+	return *s != '\0' && *p == '\0';
+}
+
 bool text_to_us(const char *s, int64_t *out)
 {
 	int64_t us = 0;
@@ -365,6 +394,14 @@ static void put_hex(char *out, const unsigned char *bytes, size_t n)
 		out[2 * i + 1] = hex_digits[bytes[i] & 15];
 	}
 	out[2 * n] = '\0';
+}
+
+void text_hex32(char out[9], uint32_t n)
+{
+	const unsigned char bytes[] = { (unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
+					(unsigned char)n };
+
+	put_hex(out, bytes, sizeof(bytes));
 }
 
 void text_random_hex(char *out, size_t n)

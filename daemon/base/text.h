@@ -19,6 +19,13 @@ bool text_to_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out) MUST_
 /* Decimal seconds with an optional fraction ("3", "0.5", ".25"); no exponent, sign or blanks. Microseconds out. */
 bool text_to_us(const char *s, int64_t *out) MUST_CHECK;
 
+/* Writes n in decimal and a NUL. Returns the place of the NUL, at most out + TEXT_U64_LEN - 1. */
+#define TEXT_U64_LEN 21
+char *text_put_u64(char *out, uint64_t n);
+
+/* A token of RFC 9110, section 5.6.2: the name of a header or of a method. */
+bool text_is_token(const char *s);
+
 void text_base64(struct buf *out, const void *data, size_t len);
 /* Strict: padding required, no blanks. false = not base64, out as it was. */
 bool text_unbase64(struct buf *out, const char *s, size_t len) MUST_CHECK;
@@ -41,6 +48,8 @@ void text_json_ascii(struct buf *out, const char *s, size_t len);
 #define UUID_LEN 37 /* 36 characters and NUL */
 /* Random UUID (RFC 9562, version 4), lower case. From a buffered getrandom(2): cheap enough for every request. */
 void text_uuid(char out[UUID_LEN]);
+/* Eight lower-case hex digits and NUL. */
+void text_hex32(char out[9], uint32_t n);
 /* n random bytes as 2n lower-case hex digits and NUL. n <= 16. */
 void text_random_hex(char *out, size_t n);
 bool text_is_uuid(const char *s);

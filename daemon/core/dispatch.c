@@ -147,7 +147,7 @@ static bool hand_over(struct dispatch *d, struct instance *inst, struct invocati
 	int64_t deadline = inv->event->unlimited ? INT64_MAX : now_us + d->cfg.invoke_timeout_us;
 
 	env_thaw(d, inst, now_us);
-	d->ops->handing(d->ctx, inst);
+	d->ops->handing(d->ctx, inst, inv->event);
 	while (!list_empty(&inst->polls)) {
 		/* The newest: an older one may belong to a call that the runtime has given up. The workers of a
 		 * managed instance take turns. */

@@ -53,7 +53,7 @@ struct dispatch_ops {
 	/* Stop all processes of inst where they stand, or let them go on. NULL unless config.freeze. */
 	void (*freeze)(void *ctx, struct instance *inst, bool frozen);
 	/* An event is about to be handed over: what the runtime has written so far belongs to what came before. */
-	void (*handing)(void *ctx, struct instance *inst);
+	void (*handing)(void *ctx, struct instance *inst, const struct event *ev);
 	/* It was. */
 	void (*handed)(void *ctx, struct instance *inst, const struct event *ev);
 	/* An event has its outcome (inst is NULL if no runtime got it). Returns the log tail if the event wants one

@@ -87,8 +87,10 @@ int event_set_tenant(struct event *ev, const char *text, struct invoke_error *er
 /* AWS X-Ray developer guide, "Tracing header". */
 void event_set_trace(struct event *ev, const char *given)
 {
+	char time[9];
 	char root[25];
 	char parent[17];
+	const char *const parts[] = { "Root=1-", time, "-", root, ";Parent=", parent, ";Sampled=0" };
 
 	if (given != NULL && strstr(given, "Root=") != NULL) {
 		ev->trace_id = xstrdup(given);
@@ -96,6 +98,6 @@ void event_set_trace(struct event *ev, const char *given)
 	}
 	text_random_hex(root, 12);
 	text_random_hex(parent, 8);
-	ev->trace_id = xasprintf("Root=1-%08llx-%s;Parent=%s;Sampled=0", (unsigned long long)clock_wall_ms() / 1000,
-				 root, parent);
+	text_hex32(time, (uint32_t)(clock_wall_ms() / 1000));
+	ev->trace_id = xconcat(parts, countof(parts));
 }

@@ -57,8 +57,20 @@ static int read_qualifier(struct httpd_req *req, struct function_name *fn, struc
 
 static char *make_arn(const struct config *cfg, const struct function_name *fn, const char *name)
 {
-	return xasprintf("arn:%s:lambda:%s:%s:function:%s%s%s", function_partition(cfg->region), cfg->region,
-			 cfg->account_id, name, fn->qualifier[0] != '\0' ? ":" : "", fn->qualifier);
+	const char *const parts[] = {
+		"arn:",
+		function_partition(cfg->region),
+		":lambda:",
+		cfg->region,
+		":",
+		cfg->account_id,
+		":function:",
+		name,
+		fn->qualifier[0] != '\0' ? ":" : "",
+		fn->qualifier,
+	};
+
+	return xconcat(parts, countof(parts));
 }
 
 int invoke_request_read_name(const struct config *cfg, struct httpd_req *req, const char *raw, size_t raw_len,

@@ -322,6 +322,11 @@ static void read_all(struct output_pipe *p)
 	}
 }
 
+bool output_is_watched(const struct output *o)
+{
+	return tapped(o) || !list_empty(&o->tails);
+}
+
 void output_collect(struct output *o)
 {
 	struct pollfd fds[OUTPUT_STREAMS + COLLECTED_MAX];

@@ -62,6 +62,8 @@ void output_init(struct output *o, struct loop *loop, struct sink *sink);
 int output_open(struct output *o, int child_ends[OUTPUT_STREAMS]) MUST_CHECK;
 /* One more stream of lines; fd is moved. 0 or -errno. */
 int output_attach(struct output *o, int fd) MUST_CHECK;
+/* Does anybody but the sink get what is written? */
+bool output_is_watched(const struct output *o);
 /* Reads whatever has been written so far. */
 void output_collect(struct output *o);
 /* As above, then closes the pipes; a line that was begun is ended. */

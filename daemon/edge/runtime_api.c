@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/dispatch.h"
 #include "edge/api_reply.h"
 #include "edge/config.h"
@@ -85,7 +86,7 @@ int64_t runtime_api_deadline_ms(const struct event *ev, int64_t deadline_us, int
 /* Answers a /next with the event. */
 static int hand(struct loop *loop, struct httpd_req *req, const struct event *ev, int64_t deadline_us)
 {
-	char deadline_ms[24];
+	char deadline_ms[TEXT_U64_LEN];
 	const struct httpd_header headers[] = {
 		{ "Content-Type", ev->content_type != NULL ? ev->content_type : JSON_TYPE },
 		{ "Lambda-Runtime-Aws-Request-Id", ev->id },
@@ -97,8 +98,7 @@ static int hand(struct loop *loop, struct httpd_req *req, const struct event *ev
 		{ "Lambda-Runtime-Aws-Tenant-Id", ev->tenant_id },
 	};
 
-	snprintf(deadline_ms, sizeof(deadline_ms), "%lld",
-		 (long long)runtime_api_deadline_ms(ev, deadline_us, loop_now_us(loop)));
+	text_put_u64(deadline_ms, (uint64_t)runtime_api_deadline_ms(ev, deadline_us, loop_now_us(loop)));
 	/* A peer that hung up after the loop last looked would swallow the event. */
 	if (!httpd_req_alive(req)) {
 		httpd_reply(req, 200, NULL, 0, NULL);
@@ -313,8 +313,10 @@ static bool handled_elsewhere(const struct runtime_api *api, struct httpd_req *r
 /* Too long an id is no id of ours: cut, it does not match either. */
 static void copy_id(char *id, const struct route_match *m)
 {
-	snprintf(id, ID_MAX, "%.*s", (int)(m->capture[0].len < ID_MAX ? m->capture[0].len : ID_MAX - 1),
-		 m->capture[0].ptr);
+	size_t len = m->capture[0].len < ID_MAX ? m->capture[0].len : ID_MAX - 1;
+
+	memcpy(id, m->capture[0].ptr, len);
+	id[len] = '\0';
 }
 
 static bool wants_stream(void *ctx, const struct httpd_req *req)

@@ -285,12 +285,17 @@ static void write_lines(struct supervisor *s, struct host *h, const struct event
 	}
 }
 
-static void on_handing(void *ctx, struct instance *inst)
+/* Reads what was written up to now, if anything is to be told apart by it. */
+static void collect_before(const struct supervisor *s, struct host *h, const struct event *ev)
 {
-	struct host *h = inst->host;
+	if (s->deps.cfg->print_reports || ev->want_tail || output_is_watched(&h->output)) {
+		output_collect(&h->output);
+	}
+}
 
-	(void)ctx;
-	output_collect(&h->output);
+static void on_handing(void *ctx, struct instance *inst, const struct event *ev)
+{
+	collect_before(ctx, inst->host, ev);
 }
 
 static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
@@ -335,7 +340,7 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 
 	if (h != NULL) {
 		debugger_finished(s->deps.debugger, inst);
-		output_collect(&h->output);
+		collect_before(s, h, r->event);
 		h->output.shared = inst->tasks.running > 1;
 	}
 	if (!s->deps.cfg->print_reports && !r->event->want_tail) {

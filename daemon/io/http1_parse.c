@@ -59,23 +59,6 @@ const char *http1_field(const struct http1_fields *f, const char *name)
 	return NULL;
 }
 
-/* RFC 9110, section 5.6.2. */
-static bool is_token_char(unsigned char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-static bool is_token(const char *s)
-{
-	const char *p = s;
-
-	while (is_token_char((unsigned char)*p)) {
-		p++;
-	}
-	return p > s && *p == '\0';
-}
-
 size_t http1_head_end(const char *data, size_t len, size_t from)
 {
 	const char *p = data + (from > 3 ? from - 3 : 0);
@@ -159,7 +142,7 @@ static int parse_fields(struct http1_fields *f, size_t at, const char **why)
 			return 400;
 		}
 		*colon = '\0';
-		if (!is_token(line)) {
+		if (!text_is_token(line)) {
 			return 400;
 		}
 		add_field(f, line, trim(colon + 1));
@@ -228,7 +211,7 @@ static int parse_request_line(char *line, struct http1_head *out, const char **w
 		}
 	}
 	target = skip_authority(target);
-	if (!is_token(line) || (*target != '/' && strcmp(target, "*") != 0)) {
+	if (!text_is_token(line) || (*target != '/' && strcmp(target, "*") != 0)) {
 		return 400;
 	}
 	query = strchr(target, '?');

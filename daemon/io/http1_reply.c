@@ -2,12 +2,12 @@
 /* Replies of our own HTTP server. */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "base/blob.h"
+#include "base/text.h"
 #include "io/http1_conn.h"
 
 #define KEPT_OUT (16 * 1024)
@@ -34,7 +34,9 @@ static void render_head(const struct conn *c, int status, const struct httpd_hea
 	}
 	buf_clear(out);
 	start = buf_room(out, room);
-	p = start + sprintf(start, "HTTP/1.1 %d %s\r\n", status, httpd_reason(status));
+	p = text_put_u64(stpcpy(start, "HTTP/1.1 "), (uint64_t)status);
+	*p++ = ' ';
+	p = stpcpy(stpcpy(p, httpd_reason(status)), "\r\n");
 	for (size_t i = 0; i < count; i++) {
 		if (headers[i].value != NULL) {
 			p = stpcpy(p, headers[i].name);
@@ -44,7 +46,7 @@ static void render_head(const struct conn *c, int status, const struct httpd_hea
 		}
 	}
 	if (status != 204) {
-		p += sprintf(p, "Content-Length: %zu\r\n", body_len);
+		p = stpcpy(text_put_u64(stpcpy(p, "Content-Length: "), body_len), "\r\n");
 	}
 	if (c->last) {
 		p = stpcpy(p, "Connection: close\r\n");

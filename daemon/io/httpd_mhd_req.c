@@ -140,20 +140,12 @@ struct framing {
 	bool bad;
 };
 
-/* RFC 9110, section 5.6.2 */
-static bool is_token(const char *name)
-{
-	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-	return *name != '\0' && name[strspn(name, allowed)] == '\0';
-}
-
 static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct framing *f = cls;
 
 	(void)kind;
-	if (!is_token(name)) {
+	if (!text_is_token(name)) {
 		f->bad = true;
 	} else if (strcasecmp(name, "Content-Length") == 0) {
 		f->bad |= f->length != NULL && strcmp(f->length, value) != 0;
@@ -359,20 +351,31 @@ static void free_body(void *cls)
 	blob_unref(cls);
 }
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
 static void add_header(struct MHD_Response *response, const struct httpd_header *h)
 {
+	const char *p = h->value;
 	char *clean;
 
-	if (h->value == NULL) {
+	if (p == NULL) {
+		return;
+	}
+	while (*p != '\0' && !is_control(*p)) {
+		p++;
+	}
+	/* The library refuses an empty value; so nobody misses the header. */
+	if (*p == '\0') {
+		(void)MHD_add_response_header(response, h->name, h->value);
 		return;
 	}
 	clean = xstrdup(h->value);
-	for (char *p = clean; *p != '\0'; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f) {
-			*p = ' ';
-		}
+	for (char *c = clean; *c != '\0'; c++) {
+		*c = is_control(*c) ? ' ' : *c;
 	}
-	/* The library refuses an empty value; so does nobody miss the header. */
 	(void)MHD_add_response_header(response, h->name, clean);
 	free(clean);
 }

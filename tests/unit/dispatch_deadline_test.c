@@ -43,9 +43,10 @@ static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
 	w->stops++;
 }
 
-static void on_handing(void *ctx, struct instance *inst)
+static void on_handing(void *ctx, struct instance *inst, const struct event *ev)
 {
 	(void)ctx;
+	(void)ev;
 	(void)inst;
 }
 

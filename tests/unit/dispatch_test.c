@@ -88,9 +88,10 @@ static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
 	note(ctx, "stop%u:%s", inst->slot, words[why]);
 }
 
-static void on_handing(void *ctx, struct instance *inst)
+static void on_handing(void *ctx, struct instance *inst, const struct event *ev)
 {
 	(void)ctx;
+	(void)ev;
 	assert_int_equal(inst->state, INST_IDLE);
 }
 

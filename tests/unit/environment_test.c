@@ -118,9 +118,10 @@ static void on_freeze(void *ctx, struct instance *inst, bool frozen)
 	note(ctx, frozen ? "freeze" : "thaw");
 }
 
-static void on_handing(void *ctx, struct instance *inst)
+static void on_handing(void *ctx, struct instance *inst, const struct event *ev)
 {
 	(void)ctx;
+	(void)ev;
 	assert_false(inst->frozen);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 static void test_u64(void **state)
@@ -44,6 +45,66 @@ static void test_u64(void **state)
 	assert_false(text_to_u64("4", 5, 10, &(uint64_t){ 0 }));
 	assert_false(text_to_u64("11", 5, 10, &(uint64_t){ 0 }));
 	assert_true(text_to_u64("10", 5, 10, &(uint64_t){ 0 }));
+}
+
+static void test_put_u64(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} rows[] = {
+		{ 0, "0" },
+		{ 7, "7" },
+		{ 10, "10" },
+		{ 1767225600123, "1767225600123" },
+		{ UINT64_MAX, "18446744073709551615" },
+	};
+	char out[TEXT_U64_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < countof(rows); i++) {
+		assert_ptr_equal(text_put_u64(out, rows[i].n), out + strlen(rows[i].text));
+		assert_string_equal(out, rows[i].text);
+	}
+}
+
+static void test_hex32(void **state)
+{
+	char out[9];
+
+	(void)state;
+	text_hex32(out, 0);
+	assert_string_equal(out, "00000000");
+	text_hex32(out, 0x69012abf);
+	assert_string_equal(out, "69012abf");
+}
+
+static void test_token(void **state)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	(void)state;
+	for (int c = 1; c < 256; c++) {
+		char s[] = { 'a', (char)c, '\0' };
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		assert_int_equal(text_is_token(s), letter || strchr(others, c) != NULL);
+		assert_int_equal(text_is_token(s + 1), letter || strchr(others, c) != NULL);
+	}
+	assert_false(text_is_token(""));
+}
+
+static void test_concat(void **state)
+{
+	const char *const parts[] = { "a", "", "bc" };
+	char *s = xconcat(parts, countof(parts));
+
+	(void)state;
+	assert_string_equal(s, "abc");
+	free(s);
+	s = xconcat(NULL, 0);
+	assert_string_equal(s, "");
+	free(s);
 }
 
 static void test_seconds(void **state)
@@ -211,7 +272,9 @@ static void test_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_u64),	   cmocka_unit_test(test_seconds),
+		cmocka_unit_test(test_u64),	   cmocka_unit_test(test_put_u64),
+		cmocka_unit_test(test_hex32),	   cmocka_unit_test(test_token),
+		cmocka_unit_test(test_concat),	   cmocka_unit_test(test_seconds),
 		cmocka_unit_test(test_base64),	   cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_unpercent),  cmocka_unit_test(test_json_string),
 		cmocka_unit_test(test_json_ascii), cmocka_unit_test(test_uuid),
