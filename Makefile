@@ -223,7 +223,8 @@ conformance: deps-test all ## all official runtime clients and SDKs
 bench: all bench-programs ## measure beside the floor program; table and build/bench.json
 	@$(PYTHON) tests/bench/bench.py --daemon $(B)/lambda-runtime-api-daemon --echo $(B)/echo-runtime \
 		--floor $(B)/bench/floor --load $(B)/bench/load --amqp-floor $(B)/bench/amqp_floor \
-		--amqp-load $(B)/bench/amqp_load --json build/bench.json $(BENCH_ARGS)
+		--amqp-load $(B)/bench/amqp_load --json build/bench.json \
+		$(if $(RIE),--rie $(RIE)) $(if $(GO_DAEMON),--go-daemon $(GO_DAEMON)) $(BENCH_ARGS)
 
 .PHONY: bench-sqs
 bench-sqs: deps-test all ## round trips through the SQS bridge beside the bare calls of SQS; build/bench-sqs.json

@@ -6,6 +6,9 @@ Both are measured in the same run, in turns, so that what else the machine does 
 of the rounds' own ratios. A table goes to stdout, every single value to the file of --json.
 
 The AMQP rows have a floor of their own, an echo on the same broker, which is started here.
+
+What the daemon replaces is measured in the same turns when it is given: --rie, AWS's emulator, in the rows with one
+caller, because it serves no more than one; --go-daemon, the daemon of the same name in Go.
 """
 import argparse
 import itertools
@@ -24,6 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
+STATIC = ROOT / "bin" / "static" / "lambda-runtime-api-daemon"
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 LIMIT = 60  # seconds: a measurement that takes longer has failed
 REQUEST = (b"POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\n"
@@ -40,6 +44,11 @@ class Scenario:
     def __init__(self, key, title, runtimes, options, count, env=None):
         self.key, self.title, self.runtimes = key, title, runtimes
         self.options, self.count, self.env = options, count, env or {}
+        self.programs = {"daemon", "floor"}
+        if "--hold" not in options:
+            self.programs.add("go_daemon")
+        if options == ["--callers", "1"]:
+            self.programs.add("rie")
 
     def arguments(self, divisor):
         if "--hold" in self.options:
@@ -134,6 +143,11 @@ def proportional_kb(pid):
     return total
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
 class Server:
     """A running daemon or floor program."""
 
@@ -145,14 +159,23 @@ class Server:
             "PORT": "0", "INVOKE_API_HOST": "127.0.0.1", "RUNTIME_API_PORT": "0", "READY_FD": str(ready_write),
             "MAX_CONCURRENCY": str(runtimes), "AWS_LAMBDA_FUNCTION_TIMEOUT": str(LIMIT), "PRINT_REPORTS": "FALSE",
         }
+        self.arrange(settings)
         self.began = time.monotonic_ns()
-        self.process = subprocess.Popen([program, echo], env={**keep, **settings, **(env or {})},
+        self.process = subprocess.Popen([program, *self.flags, echo], env={**keep, **settings, **(env or {})},
                                         pass_fds=[ready_write], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=self.stderr)
         os.close(ready_write)
         with os.fdopen(ready_read) as ready:
-            line = ready.readline() if select.select([ready], [], [], LIMIT)[0] else ""
+            self.wait_ready(ready)
         self.listening_us = self.since_start_us()
+
+    flags = ()
+
+    def arrange(self, settings):
+        pass
+
+    def wait_ready(self, ready):
+        line = ready.readline() if select.select([ready], [], [], LIMIT)[0] else ""
         if not line.startswith("invoke="):
             self.fail("does not say where it listens")
         self.address = line.split()[0].removeprefix("invoke=")
@@ -199,10 +222,43 @@ class Server:
         self.stderr.close()
 
 
+class OtherServer(Server):
+    """One that neither picks its ports nor says when it listens."""
+
+    def arrange(self, settings):
+        settings["PORT"], settings["RUNTIME_API_PORT"] = str(free_port()), str(free_port())
+        self.address = f"127.0.0.1:{settings['PORT']}"
+
+    def wait_ready(self, ready):
+        host, port = self.address.rsplit(":", 1)
+        while self.since_start_us() < LIMIT * 1e6:
+            if self.process.poll() is not None:
+                self.fail("ended before it listened")
+            try:
+                socket.create_connection((host, int(port)), timeout=LIMIT).close()
+                return
+            except ConnectionRefusedError:
+                pass
+        self.fail("does not listen")
+
+
+class Emulator(OtherServer):
+    """aws-lambda-rie: its addresses are options."""
+
+    def arrange(self, settings):
+        super().arrange(settings)
+        self.flags = ("--log-level", "error", "--runtime-interface-emulator-address", self.address,
+                      "--runtime-api-address", f"127.0.0.1:{settings['RUNTIME_API_PORT']}")
+
+
+SERVERS = {"daemon": Server, "floor": Server, "rie": Emulator, "go_daemon": OtherServer}
+
+
 class Bench:
     def __init__(self, args):
         self.args = args
         self.names = ["floor"] if args.floor_only else ["daemon", "floor"]
+        self.names += [name for name in ("rie", "go_daemon") if getattr(args, name)]
         self.divisor = 20 if args.quick else 1
         self.values = {}  # scenario -> program -> metric -> one value a round
 
@@ -218,21 +274,21 @@ class Bench:
             server.fail(f"under {' '.join(command)}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
-    def start_once(self, name):
-        with Server(getattr(self.args, name), self.args.echo) as server:
+    def start_once(self, name, program):
+        with SERVERS[name](program, self.args.echo) as server:
             pid = server.process.pid
             values = {"listening": server.listening_us, "first_answer": server.first_answer_us()}
             values["resident"] = status_kb(pid, "VmRSS")
             values["proportional"] = proportional_kb(pid)
         return values
 
-    def start(self, name):
-        runs = [self.start_once(name) for _ in range(2 if self.args.quick else 10)]
-        self.keep("start", name, {metric: statistics.median(r[metric] for r in runs) for metric in runs[0]})
+    def start(self, key, name, program):
+        runs = [self.start_once(name, program) for _ in range(2 if self.args.quick else 10)]
+        self.keep(key, name, {metric: statistics.median(r[metric] for r in runs) for metric in runs[0]})
 
     def measure(self, scenario, name):
         program = scenario.program(self.args, name)
-        with Server(program, self.args.echo, scenario.runtimes, scenario.env) as server:
+        with SERVERS[name](program, self.args.echo, scenario.runtimes, scenario.env) as server:
             pid = server.process.pid
             self.load(scenario, server, scenario.warm_up(self.divisor))
             before = cpu_us(pid)
@@ -259,10 +315,13 @@ class Bench:
     def run_http(self):
         for names in self.rounds("HTTP"):
             for name in names:
-                self.start(name)
+                self.start("start", name, getattr(self.args, name))
+                if self.args.static and name in ("daemon", "floor"):
+                    self.start("start_static", name, self.args.static if name == "daemon" else self.args.floor)
             for scenario in SCENARIOS:
                 for name in names:
-                    self.measure(scenario, name)
+                    if name in scenario.programs:
+                        self.measure(scenario, name)
 
     def run_amqp(self):
         sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -272,8 +331,9 @@ class Bench:
             for names in self.rounds("AMQP"):
                 for scenario in AMQP_SCENARIOS:
                     for name in names:
-                        scenario.use(broker)
-                        self.measure(scenario, name)
+                        if name in scenario.programs:
+                            scenario.use(broker)
+                            self.measure(scenario, name)
 
     def ratios(self, scenario, metric):
         of = self.values[scenario]
@@ -282,8 +342,9 @@ class Bench:
         return [d / f for d, f in zip(of["daemon"][metric], of["floor"][metric]) if f]
 
     def rows(self):
-        start = ("start", "start, 1 answer, idle", START_METRICS)
-        for key, title, metrics in [start, *((s.key, s.title, METRICS) for s in SCENARIOS + AMQP_SCENARIOS)]:
+        starts = [("start", "start, 1 answer, idle", START_METRICS),
+                  ("start_static", "the same, daemon linked statically", START_METRICS)]
+        for key, title, metrics in [*starts, *((s.key, s.title, METRICS) for s in SCENARIOS + AMQP_SCENARIOS)]:
             if key not in self.values:
                 continue
             for metric, unit in metrics:
@@ -291,10 +352,12 @@ class Bench:
                 yield key, title, metric, unit, medians, self.ratios(key, metric)
 
     def print_table(self):
-        print(f"{'':42}{'':>20}{'daemon':>12}{'floor':>12}{'ratio':>8}   (lowest - highest)")
+        others = [name for name in self.names if name not in ("daemon", "floor")]
+        names = ["daemon", "floor", *others]
+        print(f"{'':42}{'':>20}" + "".join(f"{n:>12}" for n in names) + f"{'ratio':>8}   (lowest - highest)")
         last = None
         for key, title, metric, unit, medians, ratios in self.rows():
-            cells = "".join(f"{medians[n]:12.1f}" if n in medians else f"{'-':>12}" for n in ("daemon", "floor"))
+            cells = "".join(f"{medians[n]:12.1f}" if n in medians else f"{'-':>12}" for n in names)
             ratio = f"{statistics.median(ratios):8.2f}   ({min(ratios):.2f} - {max(ratios):.2f})" if ratios else ""
             print(f"{title if key != last else '':42}{metric + ' ' + unit:>20}{cells}{ratio}")
             last = key
@@ -321,20 +384,27 @@ def parse_arguments():
     parser.add_argument("--floor-only", action="store_true", help="no daemon")
     parser.add_argument("--only", choices=["http", "amqp"], help="leave out the others")
     parser.add_argument("--daemon", default=str(BUILD / "lambda-runtime-api-daemon"), metavar="PATH")
+    parser.add_argument("--static", default=str(STATIC) if STATIC.exists() else None, metavar="PATH",
+                        help="the daemon of make static, for its start and memory (if there is one)")
     parser.add_argument("--floor", default=str(BUILD / "bench" / "floor"), metavar="PATH")
     parser.add_argument("--load", default=str(BUILD / "bench" / "load"), metavar="PATH")
     parser.add_argument("--amqp-floor", default=str(BUILD / "bench" / "amqp_floor"), metavar="PATH")
     parser.add_argument("--amqp-load", default=str(BUILD / "bench" / "amqp_load"), metavar="PATH")
     parser.add_argument("--echo", default=str(BUILD / "echo-runtime"), metavar="PATH")
+    parser.add_argument("--rie", metavar="PATH", help="aws-lambda-rie, to be measured as well")
+    parser.add_argument("--go-daemon", metavar="PATH", help="the daemon in Go, to be measured as well")
     parser.add_argument("--json", default=str(ROOT / "build" / "bench.json"), metavar="FILE")
     args = parser.parse_args()
     args.rounds = args.rounds if args.rounds is not None else 1 if args.quick else 5
     if not 1 <= args.rounds <= 100:
         parser.error("--rounds: 1 to 100")
-    for name in ("daemon", "floor", "load", "amqp_floor", "amqp_load", "echo"):
+    for name in ("daemon", "floor", "load", "amqp_floor", "amqp_load", "echo", "static", "rie", "go_daemon"):
+        if getattr(args, name) is None:
+            continue
         path = os.path.abspath(getattr(args, name))
         if not os.access(path, os.X_OK) and not (name == "daemon" and args.floor_only):
-            parser.error(f"--{name.replace('_', '-')}: there is no program {path}: run make")
+            parser.error(f"--{name.replace('_', '-')}: there is no program {path}"
+                         + (": run make" if path.startswith(str(BUILD)) else ""))
         setattr(args, name, path)
     return args
 
