@@ -3,8 +3,9 @@
 #include "loop/mailbox.h"
 
 #include <assert.h>
-#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -15,6 +16,7 @@
 struct mailbox {
 	pthread_mutex_t mutex;
 	struct list mails; // mail::link
+	bool told;	   /* a sender has written to fd, or is about to; the receiver has not read that yet */
 	int fd;
 };
 
@@ -32,12 +34,26 @@ struct mailbox *mailbox_new(void)
 	return m;
 }
 
+/* false: the write is still to come. */
+static bool read_told(struct mailbox *m)
+{
+	uint64_t count;
+
+	return read(m->fd, &count, sizeof(count)) == sizeof(count);
+}
+
 void mailbox_free(struct mailbox *m)
 {
 	if (m == NULL) {
 		return;
 	}
 	assert(list_empty(&m->mails));
+	/* The sender of the last mail may be between its unlock and the end of its write, after which it is done with us. */
+	while (m->told && !read_told(m)) {
+		struct pollfd p = { .fd = m->fd, .events = POLLIN };
+
+		(void)poll(&p, 1, -1);
+	}
 	if (m->fd >= 0) {
 		close(m->fd);
 	}
@@ -53,30 +69,29 @@ int mailbox_fd(const struct mailbox *m)
 void mailbox_send(struct mailbox *m, struct mail *mail)
 {
 	static const uint64_t one = 1;
-	bool first;
+	int fd = m->fd;
+	bool tell;
 
 	pthread_mutex_lock(&m->mutex);
-	first = list_empty(&m->mails);
+	tell = !m->told;
+	m->told = true;
 	list_push_back(&m->mails, &mail->link);
-	/* Within the lock: the receiver may free the mailbox as soon as it has taken its last mail. */
-	if (first) {
-		ssize_t n = write(m->fd, &one, sizeof(one));
+	pthread_mutex_unlock(&m->mutex);
+	/* Not within the lock: the receiver wakes up at once, and would have to wait for it. */
+	if (tell) {
+		ssize_t n = write(fd, &one, sizeof(one));
 
 		assert(n == sizeof(one));
 	}
-	pthread_mutex_unlock(&m->mutex);
 }
 
 void mailbox_take(struct mailbox *m, struct list *out)
 {
 	struct list taken = LIST_INIT(taken);
-	uint64_t count;
 
 	pthread_mutex_lock(&m->mutex);
-	/* Readable exactly as long as the list is not empty. */
-	if (!list_empty(&m->mails) && read(m->fd, &count, sizeof(count)) < 0) {
-		assert(errno == EAGAIN || errno == EINTR);
-	}
+	/* Where it stays true, we are called once more for nothing. */
+	m->told = m->told && !read_told(m);
 	list_move_all(&taken, &m->mails);
 	pthread_mutex_unlock(&m->mutex);
 	while (!list_empty(&taken)) {

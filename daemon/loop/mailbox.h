@@ -17,7 +17,7 @@ struct mailbox;
 
 struct mailbox *mailbox_new(void) MUST_CHECK; /* NULL with errno set */
 void mailbox_free(struct mailbox *m);	      /* what is still in it is the caller's: take it first */
-int mailbox_fd(const struct mailbox *m);      /* readable while there is mail */
+int mailbox_fd(const struct mailbox *m);      /* readable while there is mail, at times a moment longer */
 void mailbox_send(struct mailbox *m, struct mail *mail);
 
 /* Receiver only: appends all that has arrived to out, in order of sending. */

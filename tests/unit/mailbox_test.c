@@ -43,6 +43,14 @@ static void post(struct mailbox *box, unsigned sender, unsigned number)
 	mailbox_send(box, &l->mail);
 }
 
+static void take_nothing(struct mailbox *box)
+{
+	struct list mails = LIST_INIT(mails);
+
+	mailbox_take(box, &mails);
+	assert_true(list_empty(&mails));
+}
+
 static void test_readable_while_there_is_mail(void **state)
 {
 	struct mailbox *box = mailbox_new();
@@ -111,8 +119,38 @@ static void test_many_senders(void **state)
 	for (unsigned i = 0; i < SENDERS; i++) {
 		pthread_join(senders[i].thread, NULL);
 	}
+	take_nothing(box);
 	assert_false(readable(box, 0));
 	mailbox_free(box);
+}
+
+static void *send_one(void *arg)
+{
+	post(arg, 0, 0);
+	return NULL;
+}
+
+/* A thread says that it ended: that is its last mail, and the receiver lets go of the mailbox on reading it. */
+static void test_freed_on_the_last_mail(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		struct mailbox *box = mailbox_new();
+		struct list mails = LIST_INIT(mails);
+		struct letter *l;
+		pthread_t thread;
+
+		assert_non_null(box);
+		assert_int_equal(pthread_create(&thread, NULL, send_one, box), 0);
+		while (list_empty(&mails)) {
+			mailbox_take(box, &mails);
+		}
+		mailbox_free(box);
+		l = container_of(mails.next, struct letter, mail.link);
+		list_unlink(&l->mail.link);
+		free(l);
+		pthread_join(thread, NULL);
+	}
 }
 
 int main(void)
@@ -120,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_readable_while_there_is_mail),
 		cmocka_unit_test(test_many_senders),
+		cmocka_unit_test(test_freed_on_the_last_mail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
