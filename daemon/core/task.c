@@ -13,6 +13,9 @@ void task_set_init(struct task_set *set)
 	set->running = 0;
 	list_init(&set->all);
 	list_init(&set->spare);
+	for (unsigned i = 0; i < TASK_BUCKETS; i++) {
+		list_init(&set->by_id[i]);
+	}
 	set->late = NULL;
 	set->late_next = 0;
 }
@@ -39,6 +42,17 @@ void task_set_fini(struct task_set *set)
 	set->late = NULL;
 }
 
+/* FNV-1a of the first characters, which are random in most ids. */
+static unsigned bucket_of(const char *id)
+{
+	uint32_t h = 2166136261u;
+
+	for (unsigned i = 0; i < 8 && id[i] != '\0'; i++) {
+		h = (h ^ (unsigned char)id[i]) * 16777619u;
+	}
+	return (h >> 16) % TASK_BUCKETS;
+}
+
 struct task *task_begin(struct task_set *set, struct instance *inst, struct invocation *inv, int64_t now_us,
 			int64_t deadline_us)
 {
@@ -46,10 +60,12 @@ struct task *task_begin(struct task_set *set, struct instance *inst, struct invo
 
 	if (t == NULL) {
 		t = xcalloc(1, sizeof(*t));
+		list_init(&t->id_link);
 	} else {
 		list_unlink(&t->link);
 	}
 	list_push_back(&set->all, &t->link);
+	list_push_back(&set->by_id[bucket_of(inv->event->id)], &t->id_link);
 	set->running++;
 	t->inst = inst;
 	t->state = TASK_RUNNING;
@@ -84,6 +100,7 @@ static void release(struct task_set *set, struct task *t)
 void task_forget(struct task_set *set, struct task *t)
 {
 	assert(t->inv == NULL && t->state == TASK_ANSWERED);
+	list_unlink(&t->id_link);
 	event_unref(t->event);
 	t->event = NULL;
 	release(set, t);
@@ -117,12 +134,13 @@ struct task *task_running(const struct task_set *set)
 
 struct task *task_find(const struct task_set *set, const char *id)
 {
+	const struct list *bucket = &set->by_id[bucket_of(id)];
 	const struct list *pos;
 
-	list_foreach(&set->all, pos) {
-		struct task *t = container_of(pos, struct task, link);
+	list_foreach(bucket, pos) {
+		struct task *t = container_of(pos, struct task, id_link);
 
-		if (t->event != NULL && strcmp(t->event->id, id) == 0) {
+		if (strcmp(t->event->id, id) == 0) {
 			return t;
 		}
 	}

@@ -50,7 +50,8 @@ struct upload {
 enum task_state { TASK_RUNNING, TASK_ANSWERED };
 
 struct task {
-	struct list link; // task_set::all or task_set::spare
+	struct list link;    // task_set::all or task_set::spare
+	struct list id_link; // task_set::by_id, while it has its event
 	struct instance *inst;
 	enum task_state state;
 	struct event *event;	/* handed out; NULL once a /next has followed the answer; one reference */
@@ -64,14 +65,18 @@ struct task {
 	struct wrap wrap;
 };
 
+/* Enough that a thousand events at once cost little, few enough that one alone does. */
+#define TASK_BUCKETS 32
+
 /* AWS's: so many late answers are told apart from those to unknown events. */
 #define TASKS_LATE_MAX 1000
 
 struct task_set {
-	unsigned running;	/* those that owe an answer */
-	struct list all;	// task::link, oldest hand-over first
-	struct list spare;	// task::link; kept, so that an event allocates nothing
-	char (*late)[UUID_LEN]; /* ids of events that were given up, of a ring; NULL = there was none yet */
+	unsigned running;		 /* those that owe an answer */
+	struct list all;		 // task::link, oldest hand-over first
+	struct list by_id[TASK_BUCKETS]; // task::id_link
+	struct list spare;		 // task::link; kept, so that an event allocates nothing
+	char (*late)[UUID_LEN];		 /* ids of events that were given up, of a ring; NULL = there was none yet */
 	unsigned late_next;
 };
 

@@ -27,6 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "release"
+HOLDING_RUNTIME = Path(__file__).with_name("holding_runtime.py")
 STATIC = ROOT / "bin" / "static" / "lambda-runtime-api-daemon"
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 LIMIT = 60  # seconds: a measurement that takes longer has failed
@@ -298,6 +299,26 @@ class Bench:
             values["peak"] = status_kb(pid, "VmHWM")
         self.keep(scenario.key, name, values)
 
+    def beside_others(self, name):
+        """One caller without and with 1,000 others that wait for their answers; the daemon only, against itself."""
+        others = 1000 // (10 if self.args.quick else 1)
+        one = Scenario("beside", "", 1, ["--callers", "1"], 4000)
+        env = {"AWS_LAMBDA_MAX_CONCURRENCY": str(others + 1)}
+        with SERVERS[name](getattr(self.args, name), str(HOLDING_RUNTIME), 1, env) as server:
+            self.load(one, server, one.warm_up(self.divisor))
+            alone = self.load(one, server, one.arguments(self.divisor))
+            host, port = server.address.rsplit(":", 1)
+            waiting = [socket.create_connection((host, int(port)), timeout=LIMIT) for _ in range(others)]
+            for s in waiting:
+                s.sendall(REQUEST.replace(b"Length: 2\r\n\r\n{}", b'Length: 6\r\n\r\n"hold"'))
+            # An answer to one that came later: all of them have been handed over.
+            self.load(one, server, one.warm_up(self.divisor))
+            beside = self.load(one, server, one.arguments(self.divisor))
+            for s in waiting:
+                s.close()
+        for column, result in (("daemon", beside), ("floor", alone)):
+            self.keep("beside", column, {metric: result[metric] for metric in ("rate", "p50", "p99")})
+
     def rounds(self, what):
         """The programs in the order in which they take their turns, once for each round."""
         for number in range(self.args.rounds):
@@ -322,6 +343,8 @@ class Bench:
                 for name in names:
                     if name in scenario.programs:
                         self.measure(scenario, name)
+            if "daemon" in names:
+                self.beside_others("daemon")
 
     def run_amqp(self):
         sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -344,7 +367,9 @@ class Bench:
     def rows(self):
         starts = [("start", "start, 1 answer, idle", START_METRICS),
                   ("start_static", "the same, daemon linked statically", START_METRICS)]
-        for key, title, metrics in [*starts, *((s.key, s.title, METRICS) for s in SCENARIOS + AMQP_SCENARIOS)]:
+        beside = ("beside", "1 caller, 1,000 wait; floor: none wait", METRICS[:3])
+        for key, title, metrics in [*starts, *((s.key, s.title, METRICS) for s in SCENARIOS), beside,
+                                    *((s.key, s.title, METRICS) for s in AMQP_SCENARIOS)]:
             if key not in self.values:
                 continue
             for metric, unit in metrics:
