@@ -8,7 +8,6 @@
 
 #include "base/blob.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -244,12 +243,10 @@ static int on_deliver(struct ext_poll *p, const struct ext_message *m)
 		{ "Content-Type", JSON_TYPE },
 		{ "Lambda-Extension-Event-Identifier", id },
 	};
-	int64_t now_us = loop_now_us(w->api->loop);
-	int64_t deadline_ms = clock_wall_ms() + (m->deadline_us - now_us) / 1000;
+	struct loop *loop = w->api->loop;
+	int64_t deadline_ms = m->type == EXT_INVOKE ? runtime_api_deadline_ms(loop, m->event, m->deadline_us)
+						    : loop_wall_ms(loop, m->deadline_us);
 
-	if (m->type == EXT_INVOKE) {
-		deadline_ms = runtime_api_deadline_ms(m->event, m->deadline_us, now_us);
-	}
 	free(w);
 	if (!httpd_req_alive(req)) {
 		httpd_reply(req, 200, NULL, 0, NULL);

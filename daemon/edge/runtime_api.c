@@ -69,7 +69,7 @@ static void reply_verdict(const struct call *c, enum rt_verdict verdict, const c
 
 /* --- next --- */
 
-int64_t runtime_api_deadline_ms(const struct event *ev, int64_t deadline_us, int64_t now_us)
+int64_t runtime_api_deadline_ms(struct loop *loop, const struct event *ev, int64_t deadline_us)
 {
 	/* As good as none, and of a length that every client can read. */
 	static const int64_t unlimited_ms = (int64_t)365 * 86400 * 1000;
@@ -80,7 +80,7 @@ int64_t runtime_api_deadline_ms(const struct event *ev, int64_t deadline_us, int
 	if (ev->unlimited) {
 		return clock_wall_ms() + unlimited_ms;
 	}
-	return clock_wall_ms() + (deadline_us - now_us) / 1000;
+	return loop_wall_ms(loop, deadline_us);
 }
 
 /* Answers a /next with the event. */
@@ -98,7 +98,7 @@ static int hand(struct loop *loop, struct httpd_req *req, const struct event *ev
 		{ "Lambda-Runtime-Aws-Tenant-Id", ev->tenant_id },
 	};
 
-	text_put_u64(deadline_ms, (uint64_t)runtime_api_deadline_ms(ev, deadline_us, loop_now_us(loop)));
+	text_put_u64(deadline_ms, (uint64_t)runtime_api_deadline_ms(loop, ev, deadline_us));
 	/* A peer that hung up after the loop last looked would swallow the event. */
 	if (!httpd_req_alive(req)) {
 		httpd_reply(req, 200, NULL, 0, NULL);

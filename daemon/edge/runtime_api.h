@@ -33,6 +33,6 @@ typedef bool (*api_handler_fn)(void *ctx, struct httpd_req *req);
 void runtime_api_add(struct runtime_api *api, api_handler_fn fn, void *ctx);
 
 /* What an event's deadline is shown as: milliseconds since the epoch. */
-int64_t runtime_api_deadline_ms(const struct event *ev, int64_t deadline_us, int64_t now_us);
+int64_t runtime_api_deadline_ms(struct loop *loop, const struct event *ev, int64_t deadline_us);
 
 #endif

@@ -17,6 +17,7 @@
 struct loop {
 	int epoll_fd;
 	int64_t now_us;
+	int64_t wall_offset_us; /* of the wall clock to that one; followed only when it is clearly another */
 	bool stopped;
 	bool awake; /* the next wait returns at once */
 	struct loop_timer **heap;
@@ -68,6 +69,31 @@ void loop_free(struct loop *loop)
 int64_t loop_now_us(const struct loop *loop)
 {
 	return loop->now_us;
+}
+
+static const int64_t wall_noise_us = 1000;
+
+/* false: interrupted in between, so that it is the interruption that was measured. */
+static bool measure_wall_offset(int64_t *offset_us)
+{
+	int64_t before = clock_mono_us();
+
+	*offset_us = clock_wall_us() - before;
+	return clock_mono_us() - before < wall_noise_us / 2;
+}
+
+int64_t loop_wall_ms(struct loop *loop, int64_t at_us)
+{
+	int64_t offset;
+	bool exact = measure_wall_offset(&offset);
+
+	for (unsigned i = 0; loop->wall_offset_us == 0 && !exact && i < 100; i++) {
+		exact = measure_wall_offset(&offset);
+	}
+	if (loop->wall_offset_us == 0 || (exact && llabs(offset - loop->wall_offset_us) > wall_noise_us)) {
+		loop->wall_offset_us = offset;
+	}
+	return (at_us + loop->wall_offset_us) / 1000;
 }
 
 void loop_fd_init(struct loop_fd *src, loop_fd_fn fn, void *ctx)

@@ -53,6 +53,9 @@ struct loop_grave {
 struct loop *loop_new(void) MUST_CHECK; /* NULL with errno set */
 void loop_free(struct loop *loop);
 int64_t loop_now_us(const struct loop *loop); /* clock_mono_us() at the start of this turn */
+/* When at_us is by the wall clock, in milliseconds since the epoch. Asked again it is the same to the millisecond, unless somebody
+ * has set that clock: who is told of a deadline at different times is told the same. */
+int64_t loop_wall_ms(struct loop *loop, int64_t at_us);
 
 void loop_fd_init(struct loop_fd *src, loop_fd_fn fn, void *ctx);
 /* 0 or -errno. The fd stays the caller's; -EPERM: this kind of file is always ready (a regular file). */

@@ -242,6 +242,24 @@ static void watch(struct watched *w, struct diary *d, char name)
 	assert_int_equal(loop_fd_add(d->loop, &w->src, w->fd, EPOLLIN), 0);
 }
 
+static void test_wall_clock_of_a_time_is_the_same_each_time(void **state)
+{
+	struct loop *loop = loop_new();
+	int64_t at = loop_now_us(loop) + 3000000;
+	int64_t first = loop_wall_ms(loop, at);
+	int64_t before = clock_mono_us();
+	int64_t wall = clock_wall_ms();
+	int64_t after = clock_mono_us();
+
+	(void)state;
+	assert_in_range(first, wall + (at - after) / 1000 - 2, wall + (at - before) / 1000 + 2);
+	/* Long enough to meet many edges between two milliseconds. */
+	for (int64_t end = clock_mono_us() + 50000; clock_mono_us() < end;) {
+		assert_true(loop_wall_ms(loop, at) == first);
+	}
+	loop_free(loop);
+}
+
 static void test_source_removed_by_another_of_the_same_batch_is_not_called(void **state)
 {
 	struct diary d = { .loop = loop_new() };
@@ -550,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_timer_may_rearm_itself_and_clear_another),
 		cmocka_unit_test(test_timer_that_is_always_due_does_not_keep_the_turn),
 		cmocka_unit_test(test_turn_waits_for_a_timer_without_spinning),
+		cmocka_unit_test(test_wall_clock_of_a_time_is_the_same_each_time),
 		cmocka_unit_test(test_source_removed_by_another_of_the_same_batch_is_not_called),
 		cmocka_unit_test(test_stale_event_does_not_reach_what_took_the_place),
 		cmocka_unit_test(test_source_may_remove_itself_and_change_events),
