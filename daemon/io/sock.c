@@ -15,7 +15,9 @@
 
 static void watch(struct sock *s)
 {
-	uint32_t events = (s->paused ? 0 : EPOLLIN) | (sock_queued(s) > 0 && !s->down ? EPOLLOUT : 0);
+	/* Also a queue that a flush of ours has emptied owes its on_space. */
+	bool wants_out = (sock_queued(s) > 0 || s->was_high) && !s->down;
+	uint32_t events = (s->paused ? 0 : EPOLLIN) | (wants_out ? EPOLLOUT : 0);
 
 	if (s->watched && events != s->interest) {
 		s->interest = events;
@@ -31,6 +33,7 @@ static void on_event(void *ctx, uint32_t events)
 		sock_flush(s);
 		if (s->was_high && sock_queued(s) <= SOCK_LOW) {
 			s->was_high = false;
+			watch(s);
 			if (s->ops->on_space != NULL) {
 				s->ops->on_space(s->ctx);
 			}
@@ -107,7 +110,6 @@ void sock_write(struct sock *s, const void *data, size_t len)
 {
 	if (!s->down && s->fd >= 0 && len > 0) {
 		buf_append(&s->out, data, len);
-		s->was_high = s->was_high || sock_queued(s) > SOCK_HIGH;
 	}
 }
 
@@ -144,6 +146,7 @@ void sock_flush(struct sock *s)
 		s->sent += (size_t)n;
 	}
 	drop_sent(s);
+	s->was_high = s->was_high || sock_queued(s) > SOCK_HIGH;
 	watch(s);
 }
 

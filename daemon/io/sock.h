@@ -19,9 +19,9 @@
 
 struct sock_ops {
 	void (*on_readable)(void *ctx); /* level-triggered: read as much as is wanted */
-	void (*on_space)(void *ctx);	/* the queue was over SOCK_HIGH and has fallen to SOCK_LOW; may be NULL */
-	void (*on_sent)(void *ctx);	/* the queue has become empty in a later turn; may be NULL */
-	void (*on_down)(void *ctx);	/* the peer is gone: nothing can be sent any more. Once */
+	void (*on_space)(void *ctx); /* the queue was over SOCK_HIGH after a flush and is at SOCK_LOW; may be NULL */
+	void (*on_sent)(void *ctx);  /* the queue has become empty in a later turn; may be NULL */
+	void (*on_down)(void *ctx);  /* the peer is gone: nothing can be sent any more. Once */
 };
 
 /* Sockets that belong together, to know when the last of them is closed and to close them all. */

@@ -298,6 +298,35 @@ static void test_queue_tells_when_it_has_space(void **state)
 	close_world(&w);
 }
 
+/* The peer may take everything between two sends of ours: then no event of the socket tells of the space. */
+static void test_space_that_a_send_found(void **state)
+{
+	static char block[128 * 1024];
+	struct ws_piece piece = { .binary = true, .first = true, .last = true, .data = block, .len = sizeof(block) };
+	struct world w;
+	char *sink = malloc(1 << 20);
+
+	(void)state;
+	assert_non_null(sink);
+	open_world(&w, NULL);
+	while (ws_queued(w.ws) <= SOCK_HIGH) {
+		ws_send(w.ws, &piece);
+	}
+	piece.len = 0;
+	while (ws_queued(w.ws) > 0) {
+		while (heard(&w, sink, 1 << 20) > 0) {
+		}
+		ws_send(w.ws, &piece);
+	}
+	assert_false(w.spaced);
+	while (heard(&w, sink, 1 << 20) > 0) {
+	}
+	turn(&w);
+	assert_true(w.spaced);
+	free(sink);
+	close_world(&w);
+}
+
 static void test_closing_sends_what_is_queued_first(void **state)
 {
 	const struct ws_piece piece = { .first = true, .last = true, .data = "last words", .len = 10 };
@@ -345,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_input_that_came_with_the_handshake),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_queue_tells_when_it_has_space),
+		cmocka_unit_test(test_space_that_a_send_found),
 		cmocka_unit_test(test_closing_sends_what_is_queued_first),
 		cmocka_unit_test(test_keepalive),
 	};
