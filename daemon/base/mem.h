@@ -17,7 +17,7 @@ void *xrealloc(void *p, size_t size) MUST_CHECK;
 char *xstrdup(const char *s) MUST_CHECK; /* NULL stays NULL */
 char *xstrndup(const char *s, size_t n) MUST_CHECK;
 void *xmemdup(const void *p, size_t n) MUST_CHECK; /* one extra NUL byte is appended */
-/* count strings one after the other. For what is made for each request: a fifth of xasprintf()'s work. */
+/* count strings one after the other. For what is made for each request: a third of xasprintf()'s work. */
 char *xconcat(const char *const *parts, size_t count) MUST_CHECK;
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2) MUST_CHECK;
 

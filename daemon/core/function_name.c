@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parsing of function names and ARNs. */
+/* Reading and writing of function names and ARNs. */
 #include "core/function_name.h"
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 
 static const char alnum[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -149,4 +150,14 @@ const char *function_partition(const char *region)
 		}
 	}
 	return "aws";
+}
+
+char *function_arn(const char *region, const char *account, const char *name, const char *qualifier)
+{
+	const char *const parts[] = {
+		"arn:", function_partition(region),    ":lambda:", region, ":", account, ":function:",
+		name,	*qualifier != '\0' ? ":" : "", qualifier,
+	};
+
+	return xconcat(parts, countof(parts));
 }

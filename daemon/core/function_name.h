@@ -24,5 +24,7 @@ bool function_name_is_valid(const char *name);	    /* a bare name */
 bool function_qualifier_is_valid(const char *text); /* $LATEST, $LATEST.PUBLISHED, a version or an alias */
 /* "aws", "aws-cn", "aws-us-gov", ...: the partition that a region belongs to. */
 const char *function_partition(const char *region);
+/* "arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]"; "" = no qualifier. To be freed. */
+char *function_arn(const char *region, const char *account, const char *name, const char *qualifier) MUST_CHECK;
 
 #endif

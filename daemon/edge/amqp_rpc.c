@@ -41,8 +41,7 @@ struct event *amqp_rpc_event(const struct config *cfg, struct amqp_message *m, s
 	}
 	take_id(ev, amqp_message_header(m, "x-amzn-RequestId"));
 	event_set_trace(ev, amqp_message_header(m, "X-Amzn-Trace-Id"));
-	ev->arn = xasprintf("arn:%s:lambda:%s:%s:function:%s", function_partition(cfg->region), cfg->region,
-			    cfg->account_id, cfg->function_name);
+	ev->arn = function_arn(cfg->region, cfg->account_id, cfg->function_name, "");
 	if (m->body->len == 0) {
 		ev->body = blob_static("{}");
 	} else {

@@ -92,8 +92,7 @@ struct cli_local *cli_local_new(const struct cli_local_deps *deps, struct err *e
 	const struct config *cfg = deps->cfg;
 
 	l->deps = *deps;
-	l->arn = xasprintf("arn:%s:lambda:%s:%s:function:%s", function_partition(cfg->region), cfg->region,
-			   cfg->account_id, cfg->function_name);
+	l->arn = function_arn(cfg->region, cfg->account_id, cfg->function_name, "");
 	if (build(l, err) != 0) {
 		cli_local_free(l);
 		return NULL;

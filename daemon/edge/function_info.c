@@ -45,18 +45,16 @@ static const char *architecture(void)
 void function_info_configuration(const struct function_info *f, const char *qualifier, struct buf *out)
 {
 	const struct config *cfg = f->cfg;
-	const char *partition = function_partition(cfg->region);
 	char stamp[CLOCK_STAMP_LEN];
 
 	clock_stamp(f->started_ms, stamp);
 	stamp[strlen(stamp) - 1] = '\0'; /* the Z: here it is written as +0000 */
 	buf_putc(out, '{');
 	put(out, "FunctionName", cfg->function_name);
-	put_moved(out, "FunctionArn",
-		  xasprintf("arn:%s:lambda:%s:%s:function:%s%s%s", partition, cfg->region, cfg->account_id,
-			    cfg->function_name, *qualifier != '\0' ? ":" : "", qualifier));
+	put_moved(out, "FunctionArn", function_arn(cfg->region, cfg->account_id, cfg->function_name, qualifier));
 	put(out, "Runtime", "provided.al2023");
-	put_moved(out, "Role", xasprintf("arn:%s:iam::%s:role/lambda-role", partition, cfg->account_id));
+	put_moved(out, "Role",
+		  xasprintf("arn:%s:iam::%s:role/lambda-role", function_partition(cfg->region), cfg->account_id));
 	put(out, "Handler", cfg->handler != NULL ? cfg->handler : "bootstrap");
 	put(out, "Description", "");
 	put_moved(out, "LastModified", xasprintf("%s+0000", stamp));

@@ -364,8 +364,7 @@ static struct event *make_event(const struct function_url *url, struct httpd_req
 	struct buf text = BUF_INIT;
 
 	event_set_trace(ev, httpd_req_header(req, "X-Amzn-Trace-Id"));
-	ev->arn = xasprintf("arn:%s:lambda:%s:%s:function:%s", function_partition(cfg->region), cfg->region,
-			    cfg->account_id, cfg->function_name);
+	ev->arn = function_arn(cfg->region, cfg->account_id, cfg->function_name, "");
 	write_event(url, req, ev, &text);
 	ev->body = buf_to_blob(&text);
 	return ev;

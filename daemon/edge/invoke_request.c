@@ -55,24 +55,6 @@ static int read_qualifier(struct httpd_req *req, struct function_name *fn, struc
 	return r;
 }
 
-static char *make_arn(const struct config *cfg, const struct function_name *fn, const char *name)
-{
-	const char *const parts[] = {
-		"arn:",
-		function_partition(cfg->region),
-		":lambda:",
-		cfg->region,
-		":",
-		cfg->account_id,
-		":function:",
-		name,
-		fn->qualifier[0] != '\0' ? ":" : "",
-		fn->qualifier,
-	};
-
-	return xconcat(parts, countof(parts));
-}
-
 int invoke_request_read_name(const struct config *cfg, struct httpd_req *req, const char *raw, size_t raw_len,
 			     struct function_name *fn, struct invoke_error *error)
 {
@@ -96,7 +78,7 @@ int invoke_request_read_name(const struct config *cfg, struct httpd_req *req, co
 	}
 	if (raw != NULL && cfg->name_was_set && strcmp(fn->name, "function") != 0 &&
 	    strcmp(fn->name, cfg->function_name) != 0) {
-		char *missing = make_arn(cfg, fn, fn->name);
+		char *missing = function_arn(cfg->region, cfg->account_id, fn->name, fn->qualifier);
 
 		invoke_error_set(error, 404, "ResourceNotFoundException", true, "Function not found: %s", missing);
 		free(missing);
@@ -116,7 +98,8 @@ static int read_name(const struct config *cfg, struct httpd_req *req, const char
 	if (cfg->gateway) {
 		ev->function = xstrdup(fn.name);
 	}
-	ev->arn = make_arn(cfg, &fn, cfg->gateway ? fn.name : cfg->function_name);
+	ev->arn = function_arn(cfg->region, cfg->account_id, cfg->gateway ? fn.name : cfg->function_name,
+			       fn.qualifier);
 	return 0;
 }
 

@@ -327,12 +327,6 @@ static const struct invocation_ops delivery_ops = { .done = on_done };
 
 /* --- arrival --- */
 
-static char *own_arn(const struct config *cfg)
-{
-	return xasprintf("arn:%s:lambda:%s:%s:function:%s", function_partition(cfg->region), cfg->region,
-			 cfg->account_id, cfg->function_name);
-}
-
 static struct event *make_event(const struct config *cfg, struct envelope *e)
 {
 	struct event *ev = event_new();
@@ -341,7 +335,8 @@ static struct event *make_event(const struct config *cfg, struct envelope *e)
 		strcpy(ev->id, e->request_id);
 	}
 	ev->body = blob_copy(e->event.ptr, e->event.len);
-	ev->arn = e->arn != NULL ? xstrdup(e->arn) : own_arn(cfg);
+	ev->arn = e->arn != NULL ? xstrdup(e->arn)
+				 : function_arn(cfg->region, cfg->account_id, cfg->function_name, "");
 	ev->trace_id = xstrdup(e->trace_id != NULL ? e->trace_id : BRIDGE_NO_TRACE);
 	ev->client_context = xstrdup(e->client_context);
 	ev->cognito_identity = xstrdup(e->cognito_identity);

@@ -336,8 +336,7 @@ void batch_run(struct event_batch *b)
 
 	buf_puts(&b->event, SQS_EVENT_END);
 	ev->body = buf_to_blob(&b->event);
-	ev->arn = xasprintf("arn:%s:lambda:%s:%s:function:%s", function_partition(cfg->region), cfg->region,
-			    cfg->account_id, cfg->function_name);
+	ev->arn = function_arn(cfg->region, cfg->account_id, cfg->function_name, "");
 	log_debug("a batch runs messages=%zu bytes=%zu id=%s", b->count, ev->body->len, ev->id);
 	set_stage(b, BATCH_RUNNING);
 	b->has_inv = true;

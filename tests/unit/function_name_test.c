@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 /* after the four headers that it needs */
 #include <cmocka.h>
@@ -95,12 +96,25 @@ static void test_partitions(void **state)
 	assert_string_equal(function_partition("us-isob-east-1"), "aws-iso-b");
 }
 
+static void test_arns(void **state)
+{
+	char *plain = function_arn("eu-west-1", "123456789012", "f", "");
+	char *alias = function_arn("us-gov-east-1", "123456789012", "f", "live");
+
+	(void)state;
+	assert_string_equal(plain, "arn:aws:lambda:eu-west-1:123456789012:function:f");
+	assert_string_equal(alias, "arn:aws-us-gov:lambda:us-gov-east-1:123456789012:function:f:live");
+	free(plain);
+	free(alias);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_partitions),
+		cmocka_unit_test(test_arns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
