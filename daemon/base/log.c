@@ -105,11 +105,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 		memcpy(message + sizeof(message) - 4, "...", 4);
 	}
 	/* A log line is one line, whatever a peer put into it. */
-	for (char *s = message; *s != '\0'; s++) {
-		if ((unsigned char)*s < ' ' || *s == 0x7f) {
-			*s = ' ';
-		}
-	}
+	text_one_line(message);
 	lost = atomic_exchange(&dropped, 0);
 	if (lost > 0) {
 		char text[64];

@@ -25,6 +25,25 @@ bool text_ends(const char *s, const char *suffix)
 	return len >= end && strcmp(s + len - end, suffix) == 0;
 }
 
+uint32_t text_hash(const char *s, size_t len)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < len; i++) {
+		h = (h ^ (unsigned char)s[i]) * 16777619u;
+	}
+	return h;
+}
+
+void text_one_line(char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (text_is_control(*s)) {
+			*s = ' ';
+		}
+	}
+}
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -297,6 +316,22 @@ static void json_escape_byte(struct buf *out, unsigned char c)
 	}
 }
 
+void text_json_escape(struct buf *out, const char *s, size_t len)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c < ' ' || c == '"' || c == '\\') {
+			buf_append(out, s + done, i - done);
+			json_escape_byte(out, c);
+			done = i + 1;
+		}
+	}
+	buf_append(out, s + done, len - done);
+}
+
 static bool is_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
@@ -354,7 +389,7 @@ void text_json_ascii(struct buf *out, const char *s, size_t len)
 		unsigned c = n > 1 ? utf8_decode(p + i, n) : n == 1 ? p[i] : 0xfffd;
 
 		if (c < 0x80) {
-			buf_putc(out, c < ' ' || c == 0x7f ? ' ' : (char)c);
+			buf_putc(out, text_is_control((char)c) ? ' ' : (char)c);
 		} else if (c < 0x10000) {
 			buf_printf(out, "\\u%04x", c);
 		} else {

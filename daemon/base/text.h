@@ -23,6 +23,16 @@ bool text_to_us(const char *s, int64_t *out) MUST_CHECK;
 #define TEXT_U64_LEN 21
 char *text_put_u64(char *out, uint64_t n);
 
+/* FNV-1a: for tables of what we name ourselves; a stranger could choose texts that collide. */
+uint32_t text_hash(const char *s, size_t len);
+
+/* C0 and DEL: what could end a line or a header, or move a terminal's cursor. */
+static inline bool text_is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+void text_one_line(char *s); /* control characters become blanks */
+
 /* A token of RFC 9110, section 5.6.2: the name of a header or of a method. */
 bool text_is_token(const char *s);
 
@@ -40,6 +50,10 @@ bool text_is_utf8(const char *s, size_t len);
 /* Appends a JSON string literal with its quotes; <, > and & become \u003c ... as Go's encoder writes them, bytes
  * that are not UTF-8 become U+FFFD. */
 void text_json_string(struct buf *out, const char *s, size_t len);
+
+/* What stands between the quotes of a JSON string: only what RFC 8259, section 7, demands is escaped, any other byte
+ * stays. The text may come in pieces. */
+void text_json_escape(struct buf *out, const char *s, size_t len);
 
 /* JSON text in ASCII: what is not ASCII becomes \u escapes, control characters (which only separate there) blanks. For
  * header values. s is valid JSON in UTF-8; anything else comes out as something harmless. */

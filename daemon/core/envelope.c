@@ -27,7 +27,7 @@ static char *text_of(struct json_slice value)
 		return NULL;
 	}
 	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f) {
+		if (text_is_control(text.data[i])) {
 			buf_fini(&text);
 			return NULL;
 		}

@@ -22,27 +22,8 @@ static const unsigned wait_most_s = 60;
  * event. */
 static void put_string(struct buf *out, const char *s, size_t len)
 {
-	size_t done = 0;
-
 	buf_putc(out, '"');
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c >= 0x20 && c != '"' && c != '\\') {
-			continue;
-		}
-		buf_append(out, s + done, i - done);
-		done = i + 1;
-		if (c == '\n' || c == '\r' || c == '\t') {
-			buf_puts(out, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
-		} else if (c < 0x20) {
-			buf_printf(out, "\\u%04x", c);
-		} else {
-			buf_putc(out, '\\');
-			buf_putc(out, (char)c);
-		}
-	}
-	buf_append(out, s + done, len - done);
+	text_json_escape(out, s, len);
 	buf_putc(out, '"');
 }
 

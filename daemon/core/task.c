@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 void task_set_init(struct task_set *set)
 {
@@ -45,12 +46,7 @@ void task_set_fini(struct task_set *set)
 /* FNV-1a of the first characters, which are random in most ids. */
 static unsigned bucket_of(const char *id)
 {
-	uint32_t h = 2166136261u;
-
-	for (unsigned i = 0; i < 8 && id[i] != '\0'; i++) {
-		h = (h ^ (unsigned char)id[i]) * 16777619u;
-	}
-	return (h >> 16) % TASK_BUCKETS;
+	return (text_hash(id, strnlen(id, 8)) >> 16) % TASK_BUCKETS;
 }
 
 struct task *task_begin(struct task_set *set, struct instance *inst, struct invocation *inv, int64_t now_us,

@@ -95,14 +95,6 @@ static bool is_servers_own(const char *name)
 	return false;
 }
 
-/* RFC 9110, section 5.6.2 */
-static bool is_token(const char *name)
-{
-	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-	return *name != '\0' && name[strspn(name, allowed)] == '\0';
-}
-
 static void fail(struct reading *r, const char *what, const char *expected)
 {
 	r->failed = true;
@@ -149,7 +141,7 @@ static void read_named(struct reading *r, struct json_slice key, struct json_sli
 	if (r->failed) {
 		return;
 	}
-	if (!json_slice_string(key, &name) || name.data == NULL || !is_token(name.data)) {
+	if (!json_slice_string(key, &name) || name.data == NULL || !text_is_token(name.data)) {
 		fail(r, "headers:", "names of letters, digits and -_ only");
 		buf_fini(&name);
 		return;

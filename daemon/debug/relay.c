@@ -4,6 +4,7 @@
  * PIECE_MAX, a smaller one in one frame; the side that is read from waits while the other has much queued.
  */
 #include "base/log.h"
+#include "base/text.h"
 #include "debug/broker_priv.h"
 #include "io/raw.h"
 
@@ -163,7 +164,7 @@ static void wrap(struct session *s, const struct ws_piece *piece)
 		give_up(s, WS_TOO_BIG, "the debugger sent a message over the limit");
 		return;
 	}
-	wire_escape(&s->to_lambda, piece->data, piece->len);
+	text_json_escape(&s->to_lambda, piece->data, piece->len);
 	if (piece->last) {
 		wire_shut(&s->to_lambda);
 	}

@@ -13,51 +13,6 @@ void wire_open(struct buf *out)
 	buf_append(out, open_text, sizeof(open_text) - 1);
 }
 
-static const char *short_escape(unsigned char c)
-{
-	switch (c) {
-	case '"':
-		return "\\\"";
-	case '\\':
-		return "\\\\";
-	case '\n':
-		return "\\n";
-	case '\r':
-		return "\\r";
-	case '\t':
-		return "\\t";
-	case '\b':
-		return "\\b";
-	case '\f':
-		return "\\f";
-	default:
-		return NULL;
-	}
-}
-
-void wire_escape(struct buf *out, const char *data, size_t len)
-{
-	size_t plain = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)data[i];
-		const char *escape;
-
-		if (c >= ' ' && c != '"' && c != '\\') {
-			continue;
-		}
-		buf_append(out, data + plain, i - plain);
-		plain = i + 1;
-		escape = short_escape(c);
-		if (escape != NULL) {
-			buf_append(out, escape, 2);
-		} else {
-			buf_printf(out, "\\u%04x", c);
-		}
-	}
-	buf_append(out, data + plain, len - plain);
-}
-
 void wire_shut(struct buf *out)
 {
 	buf_append(out, "\"}", 2);

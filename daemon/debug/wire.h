@@ -23,9 +23,8 @@
 /* A payload that comes before its type is kept until the type is known; this much of it. */
 #define WIRE_EARLY_MAX ((size_t)1024 * 1024)
 
-/* --- wrapping: wire_open, wire_escape for each piece, wire_shut --- */
+/* --- wrapping: wire_open, text_json_escape for each piece, wire_shut --- */
 void wire_open(struct buf *out);
-void wire_escape(struct buf *out, const char *data, size_t len);
 void wire_shut(struct buf *out);
 
 /* --- unwrapping --- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "core/aws_xml.h"
 #include "io/json.h"
 
@@ -14,7 +15,7 @@ static void copy(char *out, size_t size, const char *s, size_t len)
 	size_t n = 0;
 
 	while (n < len && n < size - 1 && s[n] != '\0') {
-		out[n] = (unsigned char)s[n] < ' ' || s[n] == 0x7f ? ' ' : s[n];
+		out[n] = text_is_control(s[n]) ? ' ' : s[n];
 		n++;
 	}
 	if (n < len) {

@@ -2,6 +2,7 @@
 /* Messages between the broker and the runtime's debug port. */
 #include <string.h>
 
+#include "base/text.h"
 #include "edge/debug_target.h"
 #include "edge/debugger_priv.h"
 #include "io/sock.h"
@@ -154,7 +155,7 @@ static void wrap(struct debugger *d, const struct ws_piece *in)
 		wire_open(&d->to_broker);
 		d->broker_begun = false;
 	}
-	wire_escape(&d->to_broker, in->data, in->len);
+	text_json_escape(&d->to_broker, in->data, in->len);
 	if (in->last) {
 		wire_shut(&d->to_broker);
 	}

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/fault.h"
 #include "core/invocation.h"
 #include "edge/amqp_rpc.h"
@@ -69,12 +70,7 @@ static bool is_up(const struct queue_invoker *q)
 
 static struct list *bucket_of(struct queue_invoker *q, const char *id, size_t len)
 {
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < len; i++) {
-		h = (h ^ (unsigned char)id[i]) * 16777619u;
-	}
-	return &q->by_id[h % BUCKETS];
+	return &q->by_id[text_hash(id, len) % BUCKETS];
 }
 
 static struct call *find(struct queue_invoker *q, const char *id, size_t len)

@@ -16,7 +16,7 @@ static char *put_value(char *out, const char *value)
 {
 	/* Values come from callers and runtimes; a line break would let them write headers of their own. */
 	for (; *value != '\0'; value++) {
-		*out++ = (char)((unsigned char)*value < ' ' || *value == 0x7f ? ' ' : *value);
+		*out++ = text_is_control(*value) ? ' ' : *value;
 	}
 	return out;
 }

@@ -351,11 +351,6 @@ static void free_body(void *cls)
 	blob_unref(cls);
 }
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < ' ' || c == 0x7f;
-}
-
 static void add_header(struct MHD_Response *response, const struct httpd_header *h)
 {
 	const char *p = h->value;
@@ -364,7 +359,7 @@ static void add_header(struct MHD_Response *response, const struct httpd_header 
 	if (p == NULL) {
 		return;
 	}
-	while (*p != '\0' && !is_control(*p)) {
+	while (*p != '\0' && !text_is_control(*p)) {
 		p++;
 	}
 	/* The library refuses an empty value; so nobody misses the header. */
@@ -374,7 +369,7 @@ static void add_header(struct MHD_Response *response, const struct httpd_header 
 	}
 	clean = xstrdup(h->value);
 	for (char *c = clean; *c != '\0'; c++) {
-		*c = is_control(*c) ? ' ' : *c;
+		*c = text_is_control(*c) ? ' ' : *c;
 	}
 	(void)MHD_add_response_header(response, h->name, clean);
 	free(clean);

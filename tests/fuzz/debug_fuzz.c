@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "debug/access.h"
 #include "debug/wire.h"
 #include "io/ws.h"
@@ -65,8 +66,8 @@ static void check_wrap(const char *data, size_t len, size_t cut)
 	struct message m;
 
 	wire_open(&text);
-	wire_escape(&text, data, cut);
-	wire_escape(&text, data + cut, len - cut);
+	text_json_escape(&text, data, cut);
+	text_json_escape(&text, data + cut, len - cut);
 	wire_shut(&text);
 	m = read_message(text.data, text.len, text.len / 2);
 	assert(m.ok && m.type == WIRE_PAYLOAD);

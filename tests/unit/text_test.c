@@ -223,6 +223,40 @@ static void test_json_string(void **state)
 	}
 }
 
+static void test_json_escape(void **state)
+{
+	static const char text[] = "\0\x1f \"\\/\b\f\n\r\t\x7f<&>\xff\xe2\x80\xa8";
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	text_json_escape(&out, text, 0);
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		text_json_escape(&out, text + i, 1);
+	}
+	assert_string_equal(out.data, "\\u0000\\u001f \\\"\\\\/\\b\\f\\n\\r\\t\x7f<&>\xff\xe2\x80\xa8");
+	buf_fini(&out);
+}
+
+static void test_controls(void **state)
+{
+	char line[] = "a\r\nb\x1b\x7f\xc3\xa9";
+
+	(void)state;
+	assert_true(text_is_control('\0') && text_is_control('\n') && text_is_control('\x7f'));
+	assert_false(text_is_control(' ') || text_is_control('\xff'));
+	text_one_line(line);
+	assert_string_equal(line, "a  b  \xc3\xa9");
+}
+
+/* Known answers of the function's authors. */
+static void test_hash(void **state)
+{
+	(void)state;
+	assert_int_equal(text_hash("", 0), 0x811c9dc5);
+	assert_int_equal(text_hash("a", 1), 0xe40c292c);
+	assert_int_equal(text_hash("foobar", 6), 0xbf9cf968);
+}
+
 static void test_utf8(void **state)
 {
 	(void)state;
@@ -272,13 +306,15 @@ static void test_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_u64),	   cmocka_unit_test(test_put_u64),
-		cmocka_unit_test(test_hex32),	   cmocka_unit_test(test_token),
-		cmocka_unit_test(test_concat),	   cmocka_unit_test(test_seconds),
-		cmocka_unit_test(test_base64),	   cmocka_unit_test(test_percent),
-		cmocka_unit_test(test_unpercent),  cmocka_unit_test(test_json_string),
-		cmocka_unit_test(test_json_ascii), cmocka_unit_test(test_uuid),
-		cmocka_unit_test(test_ends),	   cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_u64),	    cmocka_unit_test(test_put_u64),
+		cmocka_unit_test(test_hex32),	    cmocka_unit_test(test_token),
+		cmocka_unit_test(test_concat),	    cmocka_unit_test(test_seconds),
+		cmocka_unit_test(test_base64),	    cmocka_unit_test(test_percent),
+		cmocka_unit_test(test_unpercent),   cmocka_unit_test(test_json_string),
+		cmocka_unit_test(test_json_ascii),  cmocka_unit_test(test_uuid),
+		cmocka_unit_test(test_ends),	    cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_json_escape), cmocka_unit_test(test_controls),
+		cmocka_unit_test(test_hash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/attr.h"
+#include "base/text.h"
 #include "debug/wire.h"
 
 #define V8(payload) "{\"type\":\"V8_INSPECTOR_MESSAGE\",\"payload\":\"" payload "\"}"
@@ -132,9 +133,9 @@ static void test_every_byte_survives(void **state)
 		bytes[i] = (char)(i % 256);
 	}
 	wire_open(&text);
-	wire_escape(&text, bytes, 100);
-	wire_escape(&text, bytes + 100, 0);
-	wire_escape(&text, bytes + 100, sizeof(bytes) - 100);
+	text_json_escape(&text, bytes, 100);
+	text_json_escape(&text, bytes + 100, 0);
+	text_json_escape(&text, bytes + 100, sizeof(bytes) - 100);
 	wire_shut(&text);
 	for (size_t step = 1; step < 70; step++) {
 		struct result r = read_wire(text.data, text.len, step);
