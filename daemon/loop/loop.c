@@ -84,14 +84,15 @@ static bool measure_wall_offset(int64_t *offset_us)
 
 int64_t loop_wall_ms(struct loop *loop, int64_t at_us)
 {
-	int64_t offset;
-	bool exact = measure_wall_offset(&offset);
+	int64_t offset = clock_wall_us() - clock_mono_us();
 
-	for (unsigned i = 0; loop->wall_offset_us == 0 && !exact && i < 100; i++) {
-		exact = measure_wall_offset(&offset);
-	}
-	if (loop->wall_offset_us == 0 || (exact && llabs(offset - loop->wall_offset_us) > wall_noise_us)) {
-		loop->wall_offset_us = offset;
+	/* Either that clock was set, or we were interrupted in between: an exact look tells which. */
+	if (llabs(offset - loop->wall_offset_us) > wall_noise_us) {
+		for (unsigned i = 0; i < 100 && !measure_wall_offset(&offset); i++) {
+		}
+		if (llabs(offset - loop->wall_offset_us) > wall_noise_us) {
+			loop->wall_offset_us = offset;
+		}
 	}
 	return (at_us + loop->wall_offset_us) / 1000;
 }
