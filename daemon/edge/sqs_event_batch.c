@@ -20,9 +20,7 @@ static const unsigned delete_attempts = 5;
 /* While the daemon ends there is not the time to wait for a server that is away. */
 static const unsigned drain_attempts = 2;
 
-static void on_renew(void *ctx);
-static void delete_next(struct event_batch *b);
-static void return_next(struct event_batch *b);
+static void settle_next(struct event_batch *b);
 
 static void set_stage(struct event_batch *b, enum batch_stage stage)
 {
@@ -105,11 +103,16 @@ static void on_renew(void *ctx)
 	renew_later(b);
 }
 
+static void cancel_renewal(struct event_batch *b)
+{
+	aws_call_cancel(b->renewal);
+	b->renewal = NULL;
+}
+
 static void stop_renewing(struct event_batch *b)
 {
 	loop_timer_clear(b->home->deps.loop, &b->renew);
-	aws_call_cancel(b->renewal);
-	b->renewal = NULL;
+	cancel_renewal(b);
 }
 
 /* --- back to the queue --- */
@@ -136,22 +139,7 @@ static void on_returned(void *ctx, const struct aws_failure *failure, const bool
 			b->home->stats.returned++;
 		}
 	}
-	return_next(b);
-}
-
-static void return_next(struct event_batch *b)
-{
-	const struct sqs_event_source *s = b->home;
-	const char *receipts[SQS_BATCH_MAX];
-	size_t at = 0;
-	size_t n = next_group(b, &at, b->group, receipts);
-
-	if (n == 0) {
-		batch_free(b);
-		return;
-	}
-	b->call = sqs_change_visibility_batch(s->deps.sqs, s->deps.settings->queue_url, receipts, n, 0, on_returned,
-					      b);
+	settle_next(b);
 }
 
 void batch_return(struct event_batch *b)
@@ -159,7 +147,7 @@ void batch_return(struct event_batch *b)
 	/* A renewal that arrives after it would undo it. */
 	stop_renewing(b);
 	set_stage(b, BATCH_RETURNING);
-	return_next(b);
+	settle_next(b);
 }
 
 /* --- deleting --- */
@@ -210,27 +198,31 @@ static void on_deleted(void *ctx, const struct aws_failure *failure, const bool 
 		try_again(b, "SQS refused some of them");
 	} else {
 		b->failures = 0;
-		delete_next(b);
+		settle_next(b);
 	}
 }
 
-static void delete_next(struct event_batch *b)
+/* Up to ten of them. There is an end to it: each call leaves fewer held, or ends the batch. */
+static void settle_next(struct event_batch *b)
 {
 	const struct sqs_event_source *s = b->home;
+	const char *url = s->deps.settings->queue_url;
 	const char *receipts[SQS_BATCH_MAX];
 	size_t at = 0;
 	size_t n = next_group(b, &at, b->group, receipts);
 
 	if (n == 0) {
 		batch_free(b);
-		return;
+	} else if (b->stage == BATCH_RETURNING) {
+		b->call = sqs_change_visibility_batch(s->deps.sqs, url, receipts, n, 0, on_returned, b);
+	} else {
+		b->call = sqs_delete_batch(s->deps.sqs, url, receipts, n, on_deleted, b);
 	}
-	b->call = sqs_delete_batch(s->deps.sqs, s->deps.settings->queue_url, receipts, n, on_deleted, b);
 }
 
 static void on_retry(void *ctx)
 {
-	delete_next(ctx);
+	settle_next(ctx);
 }
 
 /* --- running --- */
@@ -308,9 +300,8 @@ static void settle(struct event_batch *b, const struct outcome *out)
 	}
 	set_stage(b, BATCH_DELETING);
 	/* A renewal under way would keep hidden what has failed. */
-	aws_call_cancel(b->renewal);
-	b->renewal = NULL;
-	delete_next(b);
+	cancel_renewal(b);
+	settle_next(b);
 }
 
 static void on_done(struct invocation *inv, const struct outcome *out)

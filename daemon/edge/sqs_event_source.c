@@ -20,9 +20,6 @@ static const unsigned long_poll_s = 20;
 /* Batches whose messages cannot be deleted must not pile up. */
 static const unsigned deleting_max = 10;
 
-static void on_attributes(void *ctx, const struct aws_failure *failure,
-			  const struct sqs_queue_attributes *attributes);
-
 /* --- the queue --- */
 
 static void receive_failed(struct sqs_event_source *s, const char *what, const struct aws_failure *failure)
@@ -32,11 +29,6 @@ static void receive_failed(struct sqs_event_source *s, const char *what, const s
 	s->stats.failures++;
 	log_warn("%s: %s; trying again in %u s", what, failure->message, wait);
 	event_source_wait(s, wait);
-}
-
-static void look_up(struct sqs_event_source *s)
-{
-	s->call = sqs_get_attributes(s->deps.sqs, s->deps.settings->queue_url, on_attributes, s);
 }
 
 static void on_attributes(void *ctx, const struct aws_failure *failure, const struct sqs_queue_attributes *attributes)
@@ -62,6 +54,11 @@ static void on_attributes(void *ctx, const struct aws_failure *failure, const st
 			 attributes->visibility_s);
 	}
 	event_source_pump(s);
+}
+
+static void look_up(struct sqs_event_source *s)
+{
+	s->call = sqs_get_attributes(s->deps.sqs, s->deps.settings->queue_url, on_attributes, s);
 }
 
 /* --- collecting --- */
