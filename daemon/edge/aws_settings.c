@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "edge/env_table.h"
+
 struct row {
 	const char *name;
 	size_t offset;
@@ -74,7 +76,7 @@ void aws_settings_print_help(FILE *out)
 {
 	for (size_t i = 0; i < countof(table); i++) {
 		if (table[i].help != NULL) {
-			fprintf(out, "  %s\n      %s\n", table[i].name, table[i].help);
+			env_print_help(out, table[i].name, table[i].help, NULL);
 		}
 	}
 }

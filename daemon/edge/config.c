@@ -17,6 +17,7 @@
 #include "edge/aws_settings.h"
 #include "edge/command.h"
 #include "edge/config_subset.h"
+#include "edge/env_table.h"
 #include "edge/managed_settings.h"
 #include "edge/sqs_event_settings.h"
 #include "edge/url_settings.h"
@@ -409,10 +410,7 @@ static int bad_value(const struct option *o, const char *value, struct err *err)
 	char allowed[192];
 
 	describe_allowed(o, allowed, sizeof(allowed));
-	if ((o->kind == QUEUE || o->kind == DESTINATION) && strchr(value, '@') != NULL) {
-		value = "...@..."; /* what stands there may be a password */
-	}
-	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", o->name, value, allowed);
+	return env_refuse(err, o->name, value, allowed);
 }
 
 /* Of several variables for one thing the first that is set counts. */
@@ -576,8 +574,7 @@ void config_print_help(FILE *out, enum config_program program)
 		const char *fallback = o->fallback;
 
 		if (config_subset_has(program, o->name, &fallback)) {
-			fprintf(out, "  %s\n      %s%s%s%s\n", o->name, o->help, fallback != NULL ? " (default " : "",
-				fallback != NULL ? fallback : "", fallback != NULL ? ")" : "");
+			env_print_help(out, o->name, o->help, fallback);
 		}
 	}
 	if (program == CONFIG_DAEMON) {

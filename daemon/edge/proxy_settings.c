@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/bridge_rules.h"
+#include "edge/env_table.h"
 
 enum kind { TEXT, QUEUE, QUEUE_OR_NONE, NUMBER, LEVEL };
 
@@ -71,16 +72,16 @@ static bool parse(struct proxy_settings *s, const struct row *r, const char *val
 
 static int bad_value(const struct row *r, const char *value, struct err *err)
 {
-	if (strchr(value, '@') != NULL) {
-		value = "...@..."; /* what stands there may be a password */
-	}
+	char range[80];
+
 	if (r->kind == NUMBER) {
-		return err_set(err, 2, "%s=%.200s: not allowed; expected a whole number from %llu to %llu", r->name,
-			       value, (unsigned long long)r->min, (unsigned long long)r->max);
+		snprintf(range, sizeof(range), "a whole number from %llu to %llu", (unsigned long long)r->min,
+			 (unsigned long long)r->max);
+		return env_refuse(err, r->name, value, range);
 	}
-	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", r->name, value,
-		       r->kind == LEVEL ? "TRACE, DEBUG, INFO, WARN or ERROR"
-					: "a queue URL (https://HOST/..., without a user)");
+	return env_refuse(err, r->name, value,
+			  r->kind == LEVEL ? "TRACE, DEBUG, INFO, WARN or ERROR"
+					   : "a queue URL (https://HOST/..., without a user)");
 }
 
 static bool is_set(const struct proxy_settings *s, const struct row *r)
@@ -117,9 +118,7 @@ void proxy_settings_print_help(FILE *out)
 		const struct row *r = &table[i];
 
 		if (r->help != NULL) {
-			fprintf(out, "  %s\n      %s%s%s%s\n", r->name, r->help,
-				r->fallback != NULL ? " (default " : "", r->fallback != NULL ? r->fallback : "",
-				r->fallback != NULL ? ")" : "");
+			env_print_help(out, r->name, r->help, r->fallback);
 		}
 	}
 }

@@ -11,20 +11,13 @@
 #include "base/text.h"
 #include "core/bridge_rules.h"
 #include "core/sqs_event.h"
+#include "edge/env_table.h"
 
 enum kind { QUEUE, SIZE, WINDOW, BOOL };
 
-struct row {
-	const char *name;
-	enum kind kind;
-	size_t offset;
-	const char *fallback; /* parsed like a value */
-	const char *help;
-};
-
 #define AT(member) offsetof(struct sqs_event_settings, member)
 
-static const struct row table[] = {
+static const struct env_row rows[] = {
 	{ "SQS_EVENT_SOURCE_QUEUE_URL", QUEUE, AT(queue_url), NULL,
 	  "URL of an SQS queue whose messages invoke the function in batches, as an SQS trigger; default: none" },
 	{ "SQS_EVENT_SOURCE_BATCH_SIZE", SIZE, AT(batch_size), "10",
@@ -35,17 +28,11 @@ static const struct row table[] = {
 	  "ReportBatchItemFailures: the function names the messages that failed in batchItemFailures" },
 };
 
-static bool parse_bool(const char *value, bool *out)
+static bool parse(void *settings, const struct env_row *row, const char *value)
 {
-	*out = strcasecmp(value, "TRUE") == 0 || strcmp(value, "1") == 0;
-	return *out || strcasecmp(value, "FALSE") == 0 || strcmp(value, "0") == 0;
-}
+	void *slot = (char *)settings + row->offset;
 
-static bool parse(struct sqs_event_settings *s, const struct row *r, const char *value)
-{
-	void *slot = (char *)s + r->offset;
-
-	switch (r->kind) {
+	switch ((enum kind)row->kind) {
 	case QUEUE:
 		memcpy(slot, &value, sizeof(value));
 		return bridge_queue_url_is_valid(value);
@@ -54,14 +41,14 @@ static bool parse(struct sqs_event_settings *s, const struct row *r, const char 
 	case WINDOW:
 		return text_to_u64(value, 0, SQS_EVENT_WINDOW_MAX_S, slot);
 	case BOOL:
-		return parse_bool(value, slot);
+		return env_parse_bool(value, slot);
 	}
 	return false;
 }
 
-static const char *allowed(enum kind kind)
+static const char *expected(int kind)
 {
-	switch (kind) {
+	switch ((enum kind)kind) {
 	case QUEUE:
 		return "a queue URL (https://HOST/..., without a user)";
 	case SIZE:
@@ -92,31 +79,14 @@ static int check(const struct sqs_event_settings *s, struct err *err)
 	return 0;
 }
 
+static const struct env_table table = { rows, countof(rows), parse, expected };
+
 int sqs_event_settings_load(struct sqs_event_settings *s, struct err *err)
 {
-	memset(s, 0, sizeof(*s));
-	for (size_t i = 0; i < countof(table); i++) {
-		const struct row *r = &table[i];
-		const char *value = getenv(r->name);
-
-		if (value == NULL || *value == '\0') {
-			value = r->fallback;
-		}
-		if (value != NULL && !parse(s, r, value)) {
-			/* What stands before an @ may be a password. */
-			return err_set(err, 2, "%s=%.200s: not allowed; expected %s", r->name,
-				       strchr(value, '@') != NULL ? "...@..." : value, allowed(r->kind));
-		}
-	}
-	return check(s, err);
+	return env_table_load(&table, s, sizeof(*s), err) == 0 ? check(s, err) : -1;
 }
 
 void sqs_event_settings_print_help(FILE *out)
 {
-	for (size_t i = 0; i < countof(table); i++) {
-		const struct row *r = &table[i];
-
-		fprintf(out, "  %s\n      %s%s%s%s\n", r->name, r->help, r->fallback != NULL ? " (default " : "",
-			r->fallback != NULL ? r->fallback : "", r->fallback != NULL ? ")" : "");
-	}
+	env_table_print_help(&table, out);
 }

@@ -9,20 +9,13 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "edge/env_table.h"
 
 enum kind { TEXT, PORT, PAYLOAD, MODE, BOOL, AGE };
 
-struct row {
-	const char *name;
-	enum kind kind;
-	size_t offset;
-	const char *fallback; /* parsed like a value */
-	const char *help;
-};
-
 #define AT(member) offsetof(struct url_settings, member)
 
-static const struct row table[] = {
+static const struct env_row rows[] = {
 	{ "FUNCTION_URL_PORT", PORT, AT(port), NULL,
 	  "port of the function URL, where any HTTP request invokes the function; 0 = any free one; default: none" },
 	{ "FUNCTION_URL_HOST", TEXT, AT(host), NULL, "address of the function URL; default: INVOKE_API_HOST" },
@@ -41,17 +34,12 @@ static const struct row table[] = {
 	  "seconds for which browsers may remember the answer to a preflight, up to 86400" },
 };
 
-static bool parse_word(const char *value, const char *yes, const char *no, bool *out)
+static bool parse(void *settings, const struct env_row *row, const char *value)
 {
-	*out = strcasecmp(value, yes) == 0;
-	return *out || strcasecmp(value, no) == 0;
-}
+	struct url_settings *s = settings;
+	void *slot = (char *)s + row->offset;
 
-static bool parse(struct url_settings *s, const struct row *r, const char *value)
-{
-	void *slot = (char *)s + r->offset;
-
-	switch (r->kind) {
+	switch ((enum kind)row->kind) {
 	case TEXT:
 		memcpy(slot, &value, sizeof(value));
 		return true;
@@ -61,18 +49,19 @@ static bool parse(struct url_settings *s, const struct row *r, const char *value
 	case PAYLOAD:
 		return url_payload_parse(value, slot);
 	case MODE:
-		return parse_word(value, "RESPONSE_STREAM", "BUFFERED", slot);
+		s->streaming = strcasecmp(value, "RESPONSE_STREAM") == 0;
+		return s->streaming || strcasecmp(value, "BUFFERED") == 0;
 	case BOOL:
-		return parse_word(value, "TRUE", "FALSE", slot) || parse_word(value, "1", "0", slot);
+		return env_parse_bool(value, slot);
 	case AGE:
 		return text_to_u64(value, 0, 86400, slot);
 	}
 	return false;
 }
 
-static const char *allowed(enum kind kind)
+static const char *expected(int kind)
 {
-	switch (kind) {
+	switch ((enum kind)kind) {
 	case PORT:
 		return "a whole number from 0 to 65535";
 	case PAYLOAD:
@@ -89,30 +78,14 @@ static const char *allowed(enum kind kind)
 	return "text";
 }
 
+static const struct env_table table = { rows, countof(rows), parse, expected };
+
 int url_settings_load(struct url_settings *s, struct err *err)
 {
-	memset(s, 0, sizeof(*s));
-	for (size_t i = 0; i < countof(table); i++) {
-		const struct row *r = &table[i];
-		const char *value = getenv(r->name);
-
-		if (value == NULL || *value == '\0') {
-			value = r->fallback;
-		}
-		if (value != NULL && !parse(s, r, value)) {
-			return err_set(err, 2, "%s=%.200s: not allowed; expected %s", r->name, value,
-				       allowed(r->kind));
-		}
-	}
-	return 0;
+	return env_table_load(&table, s, sizeof(*s), err);
 }
 
 void url_settings_print_help(FILE *out)
 {
-	for (size_t i = 0; i < countof(table); i++) {
-		const struct row *r = &table[i];
-
-		fprintf(out, "  %s\n      %s%s%s%s\n", r->name, r->help, r->fallback != NULL ? " (default " : "",
-			r->fallback != NULL ? r->fallback : "", r->fallback != NULL ? ")" : "");
-	}
+	env_table_print_help(&table, out);
 }

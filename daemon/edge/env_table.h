@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environment variables, a row each, that fill a struct of settings. An empty value counts as unset. */
+#ifndef EDGE_ENV_TABLE_H
+#define EDGE_ENV_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/attr.h"
+
+struct err;
+
+struct env_row {
+	const char *name;
+	int kind;	      /* the table's own */
+	size_t offset;	      /* of the member in the settings */
+	const char *fallback; /* parsed like a value; NULL = the member stays zero */
+	const char *help;
+};
+
+struct env_table {
+	const struct env_row *rows;
+	size_t count;
+	/* value outlives the settings. false: not allowed. */
+	bool (*parse)(void *settings, const struct env_row *row, const char *value);
+	const char *(*expected)(int kind); /* for the message about a value that is not */
+};
+
+/* 0, or -1 with the reason. The settings are cleared first. */
+int env_table_load(const struct env_table *t, void *settings, size_t size, struct err *err) MUST_CHECK;
+void env_table_print_help(const struct env_table *t, FILE *out);
+
+/* -1, with "NAME=VALUE: not allowed; expected ..." that shows no password of a URL. */
+int env_refuse(struct err *err, const char *name, const char *value, const char *expected);
+void env_print_help(FILE *out, const char *name, const char *help, const char *fallback); /* fallback: or NULL */
+bool env_parse_bool(const char *value, bool *out) MUST_CHECK; /* TRUE, FALSE, 1, 0 */
+
+#endif
