@@ -34,6 +34,6 @@ void env_table_print_help(const struct env_table *t, FILE *out);
 /* -1, with "NAME=VALUE: not allowed; expected ..." that shows no password of a URL. */
 int env_refuse(struct err *err, const char *name, const char *value, const char *expected);
 void env_print_help(FILE *out, const char *name, const char *help, const char *fallback); /* fallback: or NULL */
-bool env_parse_bool(const char *value, bool *out) MUST_CHECK; /* TRUE, FALSE, 1, 0 */
+bool env_parse_bool(const char *value, bool *out) MUST_CHECK;				  /* TRUE, FALSE, 1, 0 */
 
 #endif

@@ -270,8 +270,9 @@ struct aws_call *sqs_send(struct sqs *sqs, const struct sqs_send_args *args, sqs
 	unsigned char md5[MD5_LEN];
 	struct buf json = BUF_INIT;
 
-	digest_md5(args->body, args->body_len, md5);
-	digest_hex(md5, sizeof(md5), call.md5);
+	if (digest_md5(args->body, args->body_len, md5)) {
+		digest_hex(md5, sizeof(md5), call.md5);
+	}
 	begin(&json, "QueueUrl", args->queue_url);
 	buf_puts(&json, ",\"MessageBody\":");
 	text_json_string(&json, args->body, args->body_len);

@@ -71,9 +71,11 @@ static bool md5_fits(const struct sqs_message *m)
 	unsigned char md5[MD5_LEN];
 	char hex[2 * MD5_LEN + 1];
 
-	digest_md5(m->body->data, m->body->len, md5);
+	if (m->md5 == NULL || !digest_md5(m->body->data, m->body->len, md5)) {
+		return true;
+	}
 	digest_hex(md5, sizeof(md5), hex);
-	return m->md5 == NULL || strcmp(m->md5, hex) == 0;
+	return strcmp(m->md5, hex) == 0;
 }
 
 static bool read_message(const struct json *from, struct sqs_message *m, struct received *own)

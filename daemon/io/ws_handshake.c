@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/sha1.h"
+#include "base/digest.h"
 #include "base/text.h"
 #include "io/httpd.h"
 
@@ -21,10 +21,10 @@ void ws_accept_of(const char *key, char out[WS_ACCEPT_LEN])
 {
 	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 	struct buf text = BUF_INIT;
-	uint8_t digest[SHA1_LEN];
+	unsigned char digest[SHA1_LEN];
 
 	buf_printf(&text, "%s%s", key, guid);
-	sha1(text.data, text.len, digest);
+	digest_sha1(text.data, text.len, digest);
 	buf_clear(&text);
 	text_base64(&text, digest, sizeof(digest));
 	snprintf(out, WS_ACCEPT_LEN, "%s", text.data);
