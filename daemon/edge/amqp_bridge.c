@@ -330,8 +330,10 @@ static void on_up(struct amqp_bridge *b, bool publisher, bool up)
 	}
 }
 
-static void on_mail(struct amqp_bridge *b, struct amqp_mail *m)
+static void on_mail(void *ctx, struct amqp_mail *m)
 {
+	struct amqp_bridge *b = ctx;
+
 	switch (m->kind) {
 	case AMQP_DELIVERY:
 		on_delivery(b, m);
@@ -363,21 +365,14 @@ static void on_mail(struct amqp_bridge *b, struct amqp_mail *m)
 	case AMQP_STOP:
 		break;
 	}
-	amqp_mail_free(m);
 }
 
 static void on_inbox(void *ctx, uint32_t events)
 {
 	struct amqp_bridge *b = ctx;
-	struct list mails = LIST_INIT(mails);
-	struct list *pos, *tmp;
 
 	(void)events;
-	mailbox_take(b->inbox, &mails);
-	list_foreach_safe(&mails, pos, tmp) {
-		list_unlink(pos);
-		on_mail(b, container_of(pos, struct amqp_mail, mail.link));
-	}
+	amqp_mail_each(b->inbox, on_mail, b);
 }
 
 /* --- life --- */
@@ -463,7 +458,7 @@ void amqp_bridge_free(struct amqp_bridge *b)
 	amqp_consumer_free(b->consumer);
 	crash_count_free(b->crashes);
 	if (b->inbox != NULL) {
-		amqp_mail_free_all(b->inbox);
+		amqp_mail_each(b->inbox, NULL, NULL);
 		mailbox_free(b->inbox);
 	}
 	free(b->consumer_name);

@@ -148,26 +148,23 @@ static void send_to_function(struct async_delivery *d)
 
 /* --- files --- */
 
+static void on_job(void *ctx, struct append_job *job)
+{
+	struct async_delivery *d = delivery_find(ctx, (uint64_t)(uintptr_t)job->ctx);
+
+	if (d != NULL && job->error != 0) {
+		delivery_fail(d, true, strerror(job->error));
+	} else if (d != NULL) {
+		delivery_finish(d, true);
+	}
+}
+
 static void on_files(void *ctx, uint32_t events)
 {
 	struct async_targets *t = ctx;
-	struct list mails = LIST_INIT(mails);
-	struct list *pos, *tmp;
 
 	(void)events;
-	mailbox_take(t->files, &mails);
-	list_foreach_safe(&mails, pos, tmp) {
-		struct append_job *job = container_of(pos, struct append_job, mail.link);
-		struct async_delivery *d = delivery_find(t, (uint64_t)(uintptr_t)job->ctx);
-
-		list_unlink(pos);
-		if (d != NULL && job->error != 0) {
-			delivery_fail(d, true, strerror(job->error));
-		} else if (d != NULL) {
-			delivery_finish(d, true);
-		}
-		append_job_free(job);
-	}
+	append_job_each(t->files, on_job, t);
 }
 
 /* On one line: in JSON line ends can only be between values, where blanks do as well. */
@@ -204,8 +201,9 @@ static void send_to_file(struct async_delivery *d)
 
 /* --- AMQP --- */
 
-static void on_broker_mail(struct async_targets *t, const struct amqp_mail *m)
+static void on_broker_mail(void *ctx, struct amqp_mail *m)
 {
+	struct async_targets *t = ctx;
 	struct async_delivery *d = NULL;
 
 	if (m->kind == AMQP_FAILED) {
@@ -229,18 +227,9 @@ static void on_broker_mail(struct async_targets *t, const struct amqp_mail *m)
 static void on_broker(void *ctx, uint32_t events)
 {
 	struct async_targets *t = ctx;
-	struct list mails = LIST_INIT(mails);
-	struct list *pos, *tmp;
 
 	(void)events;
-	mailbox_take(t->broker, &mails);
-	list_foreach_safe(&mails, pos, tmp) {
-		struct amqp_mail *m = container_of(pos, struct amqp_mail, mail.link);
-
-		list_unlink(pos);
-		on_broker_mail(t, m);
-		amqp_mail_free(m);
-	}
+	amqp_mail_each(t->broker, on_broker_mail, t);
 }
 
 static void send_to_broker(struct async_delivery *d)
@@ -375,19 +364,12 @@ int delivery_open(struct async_targets *t, struct err *err)
 
 static void free_files(struct async_targets *t)
 {
-	struct list mails = LIST_INIT(mails);
-	struct list *pos, *tmp;
-
 	appender_free(t->appender);
 	loop_fd_del(t->deps.loop, &t->files_source);
 	if (t->files == NULL) {
 		return;
 	}
-	mailbox_take(t->files, &mails);
-	list_foreach_safe(&mails, pos, tmp) {
-		list_unlink(pos);
-		append_job_free(container_of(pos, struct append_job, mail.link));
-	}
+	append_job_each(t->files, NULL, NULL);
 	mailbox_free(t->files);
 }
 
@@ -403,7 +385,7 @@ static void free_broker(struct async_targets *t)
 	}
 	amqp_publisher_free(t->publisher);
 	if (t->broker != NULL) {
-		amqp_mail_free_all(t->broker);
+		amqp_mail_each(t->broker, NULL, NULL);
 		mailbox_free(t->broker);
 	}
 }

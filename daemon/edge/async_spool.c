@@ -262,26 +262,21 @@ static void on_written(struct async_spool *s, struct append_job *job)
 	remove_dead(s);
 }
 
+static void on_job(void *ctx, struct append_job *job)
+{
+	if (job->kind == APPEND_DATA) {
+		on_written(ctx, job);
+	} else if (job->error != 0) {
+		log_warn("ASYNC_SPOOL_DIR: cannot remove file=%s reason=\"%s\"", job->path, strerror(job->error));
+	}
+}
+
 static void on_inbox(void *ctx, uint32_t events)
 {
 	struct async_spool *s = ctx;
-	struct list mails = LIST_INIT(mails);
-	struct list *pos, *tmp;
 
 	(void)events;
-	mailbox_take(s->inbox, &mails);
-	list_foreach_safe(&mails, pos, tmp) {
-		struct append_job *job = container_of(pos, struct append_job, mail.link);
-
-		list_unlink(pos);
-		if (job->kind == APPEND_DATA) {
-			on_written(s, job);
-		} else if (job->error != 0) {
-			log_warn("ASYNC_SPOOL_DIR: cannot remove file=%s reason=\"%s\"", job->path,
-				 strerror(job->error));
-		}
-		append_job_free(job);
-	}
+	append_job_each(s->inbox, on_job, s);
 }
 
 /* --- life --- */
@@ -353,18 +348,6 @@ struct async_spool *async_spool_open(const struct async_spool_deps *deps, struct
 	return s;
 }
 
-static void free_jobs(struct mailbox *inbox)
-{
-	struct list mails = LIST_INIT(mails);
-	struct list *pos, *tmp;
-
-	mailbox_take(inbox, &mails);
-	list_foreach_safe(&mails, pos, tmp) {
-		list_unlink(pos);
-		append_job_free(container_of(pos, struct append_job, mail.link));
-	}
-}
-
 static bool is_dead(const struct async_spool *s)
 {
 	struct list *pos;
@@ -407,7 +390,7 @@ void async_spool_free(struct async_spool *s)
 	loop_hook_del(&s->hook);
 	loop_fd_del(s->deps.loop, &s->source);
 	if (s->inbox != NULL) {
-		free_jobs(s->inbox);
+		append_job_each(s->inbox, NULL, NULL);
 		mailbox_free(s->inbox);
 	}
 	while (!list_empty(&s->segments)) {

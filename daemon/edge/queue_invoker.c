@@ -335,8 +335,10 @@ static void on_up(struct queue_invoker *q, const struct amqp_mail *m)
 	}
 }
 
-static void on_mail(struct queue_invoker *q, struct amqp_mail *m)
+static void on_mail(void *ctx, struct amqp_mail *m)
 {
+	struct queue_invoker *q = ctx;
+
 	switch (m->kind) {
 	case AMQP_DELIVERY:
 		on_reply(q, &m->msg);
@@ -366,21 +368,14 @@ static void on_mail(struct queue_invoker *q, struct amqp_mail *m)
 	case AMQP_STOP:
 		break;
 	}
-	amqp_mail_free(m);
 }
 
 static void on_inbox(void *ctx, uint32_t events)
 {
 	struct queue_invoker *q = ctx;
-	struct list mails = LIST_INIT(mails);
-	struct list *pos, *tmp;
 
 	(void)events;
-	mailbox_take(q->inbox, &mails);
-	list_foreach_safe(&mails, pos, tmp) {
-		list_unlink(pos);
-		on_mail(q, container_of(pos, struct amqp_mail, mail.link));
-	}
+	amqp_mail_each(q->inbox, on_mail, q);
 	arm(q);
 }
 
@@ -491,7 +486,7 @@ void queue_invoker_free(struct queue_invoker *q)
 	amqp_publisher_free(q->publisher);
 	amqp_consumer_free(q->consumer);
 	if (q->inbox != NULL) {
-		amqp_mail_free_all(q->inbox);
+		amqp_mail_each(q->inbox, NULL, NULL);
 		mailbox_free(q->inbox);
 	}
 	free(q->reply_queue);

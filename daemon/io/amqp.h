@@ -101,7 +101,8 @@ struct amqp_mail {
 
 struct amqp_mail *amqp_mail_new(enum amqp_kind kind) MUST_CHECK;
 void amqp_mail_free(struct amqp_mail *m);
-void amqp_mail_free_all(struct mailbox *box); /* whatever is in there */
+/* Takes all that has arrived, hands each to fn (NULL: to nobody) in order, and frees it. */
+void amqp_mail_each(struct mailbox *box, void (*fn)(void *ctx, struct amqp_mail *m), void *ctx);
 
 /* Borrowed for the life of the consumer. */
 struct amqp_consumer_opts {

@@ -66,14 +66,19 @@ void amqp_mail_free(struct amqp_mail *m)
 	}
 }
 
-void amqp_mail_free_all(struct mailbox *box)
+void amqp_mail_each(struct mailbox *box, void (*fn)(void *ctx, struct amqp_mail *m), void *ctx)
 {
 	struct list mails = LIST_INIT(mails);
 	struct list *pos, *tmp;
 
 	mailbox_take(box, &mails);
 	list_foreach_safe(&mails, pos, tmp) {
+		struct amqp_mail *m = container_of(pos, struct amqp_mail, mail.link);
+
 		list_unlink(pos);
-		amqp_mail_free(container_of(pos, struct amqp_mail, mail.link));
+		if (fn != NULL) {
+			fn(ctx, m);
+		}
+		amqp_mail_free(m);
 	}
 }

@@ -262,7 +262,7 @@ bool amqp_worker_join(struct amqp_worker *w)
 
 void amqp_worker_fini(struct amqp_worker *w)
 {
-	amqp_mail_free_all(w->inbox);
+	amqp_mail_each(w->inbox, NULL, NULL);
 	mailbox_free(w->inbox);
 	amqp_uri_fini(&w->own_uri);
 	free(w->own_name);

@@ -40,6 +40,23 @@ void append_job_free(struct append_job *job)
 	free(job);
 }
 
+void append_job_each(struct mailbox *box, void (*fn)(void *ctx, struct append_job *job), void *ctx)
+{
+	struct list mails = LIST_INIT(mails);
+	struct list *pos, *tmp;
+
+	mailbox_take(box, &mails);
+	list_foreach_safe(&mails, pos, tmp) {
+		struct append_job *job = container_of(pos, struct append_job, mail.link);
+
+		list_unlink(pos);
+		if (fn != NULL) {
+			fn(ctx, job);
+		}
+		append_job_free(job);
+	}
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	while (len > 0) {

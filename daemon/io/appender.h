@@ -31,6 +31,8 @@ struct append_job {
 
 struct append_job *append_job_new(enum append_kind kind, const char *path) MUST_CHECK;
 void append_job_free(struct append_job *job);
+/* Takes all that have come back, hands each to fn (NULL: to nobody) in order, and frees it. */
+void append_job_each(struct mailbox *box, void (*fn)(void *ctx, struct append_job *job), void *ctx);
 
 /* NULL with errno set. inbox is borrowed. */
 struct appender *appender_new(struct mailbox *inbox) MUST_CHECK;
