@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,7 @@ RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 LIMIT = 60  # seconds: a measurement that takes longer has failed
 REQUEST = (b"POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\n"
            b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+HOLD = REQUEST.replace(b"Length: 2\r\n\r\n{}", b'Length: 6\r\n\r\n"hold"')  # HOLDING_RUNTIME never answers it
 
 
 class Failed(Exception):
@@ -108,6 +110,7 @@ AMQP_SCENARIOS = [
     for in_flight in (1, 64) for runtimes in (1, 4)
 ] + [AmqpScenario("amqp64x4ahead", "the same, AMQP_PREFETCH=64", 4, ["--in-flight", "64"], 15000, {"AMQP_PREFETCH": "64"})]
 METRICS = [("rate", "1/s"), ("p50", "us"), ("p99", "us"), ("cpu", "us/inv"), ("peak", "kB")]
+WAITING_METRICS = [("first_request", "kB/caller"), ("later_request", "kB/caller")]
 START_METRICS = [("listening", "us"), ("first_answer", "us"), ("resident", "kB"), ("proportional", "kB")]
 
 
@@ -185,19 +188,35 @@ class Server:
         return (time.monotonic_ns() - self.began) / 1000
 
     def first_answer_us(self):
-        host, port = self.address.rsplit(":", 1)
-        with socket.create_connection((host, int(port)), timeout=LIMIT) as s:
-            s.sendall(REQUEST)
-            reply = s.recv(4096)
-            answered = self.since_start_us()
-            while b"\r\n\r\n" not in reply or not reply.endswith(b"{}"):
-                more = s.recv(4096)
-                if not more:
-                    self.fail(f"answered {reply!r}")
-                reply += more
-            if not reply.startswith(b"HTTP/1.1 200 "):
-                self.fail(f"answered {reply!r}")
+        caller = self.connect()
+        caller.sendall(REQUEST)
+        reply = caller.recv(4096)
+        answered = self.since_start_us()
+        self.read_answer(caller, reply)
+        caller.close()
         return answered
+
+    def connect(self):
+        host, port = self.address.rsplit(":", 1)
+        return socket.create_connection((host, int(port)), timeout=LIMIT)
+
+    def read_answer(self, caller, reply=b""):
+        while b"\r\n\r\n" not in reply or not reply.endswith(b"{}"):
+            more = caller.recv(4096)
+            if not more:
+                self.fail(f"answered {reply!r}")
+            reply += more
+        if not reply.startswith(b"HTTP/1.1 200 "):
+            self.fail(f"answered {reply!r}")
+
+    def wait_depth(self, depth):
+        """Until so many invocations wait for the runtime."""
+        until = time.monotonic() + LIMIT
+        while time.monotonic() < until:
+            with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=LIMIT) as reply:
+                if f"\nlambda_queue_depth {depth}\n".encode() in reply.read():
+                    return
+        self.fail(f"has not read all of the {depth} requests")
 
     def fail(self, why):
         self.stop()
@@ -214,6 +233,11 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def kill(self):
+        """Where a drain would wait for invocations that never end."""
+        self.process.kill()
+        self.process.wait()
 
     def __enter__(self):
         return self
@@ -307,17 +331,43 @@ class Bench:
         with SERVERS[name](getattr(self.args, name), str(HOLDING_RUNTIME), 1, env) as server:
             self.load(one, server, one.warm_up(self.divisor))
             alone = self.load(one, server, one.arguments(self.divisor))
-            host, port = server.address.rsplit(":", 1)
-            waiting = [socket.create_connection((host, int(port)), timeout=LIMIT) for _ in range(others)]
+            waiting = [server.connect() for _ in range(others)]
             for s in waiting:
-                s.sendall(REQUEST.replace(b"Length: 2\r\n\r\n{}", b'Length: 6\r\n\r\n"hold"'))
+                s.sendall(HOLD)
             # An answer to one that came later: all of them have been handed over.
             self.load(one, server, one.warm_up(self.divisor))
             beside = self.load(one, server, one.arguments(self.divisor))
+            server.kill()
             for s in waiting:
                 s.close()
         for column, result in (("daemon", beside), ("floor", alone)):
             self.keep("beside", column, {metric: result[metric] for metric in ("rate", "p50", "p99")})
+
+    def waiting_memory_once(self, name, earlier):
+        count = waiting_callers() // self.divisor - 1
+        with SERVERS[name](getattr(self.args, name), str(HOLDING_RUNTIME), 1, {"AWS_LAMBDA_MAX_CONCURRENCY": "1"}) as server:
+            callers = [server.connect()]
+            callers[0].sendall(REQUEST)
+            server.read_answer(callers[0])
+            before = status_kb(server.process.pid, "VmRSS")
+            callers += [server.connect() for _ in range(count)]
+            if earlier:
+                for s in callers:
+                    s.sendall(REQUEST)
+                    server.read_answer(s)
+            for s in callers:
+                s.sendall(HOLD)
+            server.wait_depth(count)
+            after = status_kb(server.process.pid, "VmRSS")
+            server.kill()
+            for s in callers:
+                s.close()
+        return (after - before) / count
+
+    def waiting_memory(self, name):
+        """Resident memory for each of many callers while they wait; the daemon only."""
+        self.keep("waiting_memory", name, {"first_request": self.waiting_memory_once(name, False),
+                                           "later_request": self.waiting_memory_once(name, True)})
 
     def rounds(self, what):
         """The programs in the order in which they take their turns, once for each round."""
@@ -345,6 +395,7 @@ class Bench:
                         self.measure(scenario, name)
             if "daemon" in names:
                 self.beside_others("daemon")
+                self.waiting_memory("daemon")
 
     def run_amqp(self):
         sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -360,7 +411,7 @@ class Bench:
 
     def ratios(self, scenario, metric):
         of = self.values[scenario]
-        if "daemon" not in of:
+        if "daemon" not in of or "floor" not in of:
             return []
         return [d / f for d, f in zip(of["daemon"][metric], of["floor"][metric]) if f]
 
@@ -368,7 +419,8 @@ class Bench:
         starts = [("start", "start, 1 answer, idle", START_METRICS),
                   ("start_static", "the same, daemon linked statically", START_METRICS)]
         beside = ("beside", "1 caller, 1,000 wait; floor: none wait", METRICS[:3])
-        for key, title, metrics in [*starts, *((s.key, s.title, METRICS) for s in SCENARIOS), beside,
+        memory = ("waiting_memory", "a caller that waits, of up to 10,000", WAITING_METRICS)
+        for key, title, metrics in [*starts, *((s.key, s.title, METRICS) for s in SCENARIOS), memory, beside,
                                     *((s.key, s.title, METRICS) for s in AMQP_SCENARIOS)]:
             if key not in self.values:
                 continue
@@ -436,6 +488,8 @@ def parse_arguments():
 
 def main():
     bench = Bench(parse_arguments())
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
         bench.run()
     except (Failed, OSError, subprocess.TimeoutExpired) as e:
