@@ -71,13 +71,27 @@ static void run_needy(struct mhd *m)
 	}
 }
 
+/* The library takes a read that comes up short for all there is until the next edge, and what closed the connection may
+ * have come along with the data. Shutting down the reading side, which is over anyway, makes another edge; one that comes
+ * before the library has read the data is lost with it, so it is made again until the connection is gone. */
+static void nudge(const struct mhd_conn *c)
+{
+	if (c->active == NULL || c->active->state == MHD_REQ_RECEIVING) {
+		shutdown(c->fd, SHUT_RD);
+	}
+}
+
 static void on_turn_end(void *ctx)
 {
 	struct mhd *m = ctx;
+	struct list *pos;
 
 	/* Resumed connections take one run to come back and one to send; more than a few would starve the others. */
 	for (unsigned i = 0; i < 4 && m->run_needed; i++) {
 		run_needy(m);
+	}
+	list_foreach(&m->hung_up, pos) {
+		nudge(container_of(pos, struct mhd_conn, hung_link));
 	}
 	m->hook_ran_us = loop_now_us(m->base.loop);
 	if (m->run_needed) {
@@ -98,18 +112,16 @@ static void on_timer(void *ctx)
 
 /* --- connections --- */
 
-/* The library takes a read that comes up short for all there is until the next edge. What closed the connection may have
- * come along with the data: shutting down the reading side, which is over anyway, makes another edge. */
 static void on_hangup(void *ctx, uint32_t events)
 {
 	struct mhd_conn *c = ctx;
 
 	(void)events;
 	c->hung_up = true;
+	list_push_back(&c->shard->server->hung_up, &c->hung_link);
 	if (c->active != NULL) {
 		mhd_req_drop(c->active);
 	}
-	shutdown(c->fd, SHUT_RD);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *handle, void **socket_context,
@@ -125,6 +137,7 @@ static void on_connection(void *cls, struct MHD_Connection *handle, void **socke
 		c->listener = m->adopting;
 		c->fd = MHD_get_connection_info(handle, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		list_push_back(&m->conns, &c->link);
+		list_init(&c->hung_link);
 		loop_fd_init(&c->watch, on_hangup, c);
 		if (loop_fd_add(m->base.loop, &c->watch, c->fd, EPOLLRDHUP | EPOLLONESHOT) != 0) {
 			on_hangup(c, 0);
@@ -138,6 +151,7 @@ static void on_connection(void *cls, struct MHD_Connection *handle, void **socke
 	*socket_context = NULL;
 	loop_fd_del(m->base.loop, &c->watch);
 	list_unlink(&c->link);
+	list_unlink(&c->hung_link);
 	free(c);
 	s->conns--;
 	httpd_conn_closed(&m->base);
@@ -357,6 +371,7 @@ struct httpd *httpd_mhd_new(struct loop *loop, const struct httpd_opts *opts)
 	MHD_set_panic_func(on_panic, NULL);
 	httpd_base_init(&m->base, &backend, loop, opts);
 	list_init(&m->conns);
+	list_init(&m->hung_up);
 	list_init(&m->shards);
 	loop_hook_add(loop, &m->hook, on_turn_end, m);
 	m->hook_ran_us = loop_now_us(loop);

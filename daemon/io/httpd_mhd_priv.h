@@ -11,8 +11,9 @@
 
 struct mhd {
 	struct httpd base;
-	struct list shards; // mhd_shard::link
-	struct list conns;  // mhd_conn::link
+	struct list shards;  // mhd_shard::link
+	struct list conns;   // mhd_conn::link
+	struct list hung_up; // mhd_conn::hung_link
 	struct loop_hook hook;
 	struct httpd_listener *adopting; /* whose connection is being handed to the library */
 	bool adopted;
@@ -64,6 +65,7 @@ struct mhd_conn {
 	int fd;
 	struct loop_fd watch; /* for the end of what the peer sends */
 	bool hung_up;
+	struct list hung_link;
 	struct mhd_req *active;
 };
 

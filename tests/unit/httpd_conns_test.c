@@ -240,6 +240,52 @@ static void test_rest_costs_no_turns(void **state)
 	app_stop(&app);
 }
 
+/* Its last bytes and its end come in one go. With room for one connection the next is served when that one is gone. */
+static void test_a_request_cut_short_goes_with_its_connection(void **state)
+{
+	static const struct httpd_opts opts = { .max_head = 32 * 1024, .max_body = 100000, .max_conns = 1 };
+	static const struct {
+		const char *first;
+		const char *last;
+		size_t filler; /* behind it */
+	} rows[] = {
+		{ "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 99\r\n\r\nabc", "def", 0 },
+		{ "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 99\r\n\r\n", "abcdef", 0 },
+		{ "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 99999\r\n\r\nabc", "", 20000 },
+		{ "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 99999\r\n\r\n", "", 90000 },
+		{ "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "ffff\r\n",
+		  40000 },
+		{ "POST /echo HTTP/1.1\r\nHost: t\r\n", "Content-Length: 3\r\n", 0 },
+		{ "POST /echo HTTP/1.1\r\nHost: t\r\n", "X-Long: ", 18000 },
+		{ "", "POST /ec", 0 },
+	};
+	struct buf last = BUF_INIT;
+
+	app_start(&app, backend_of(state), &opts);
+	for (size_t i = 0; i < countof(rows); i++) {
+		struct peer cut, next;
+
+		peer_open(&cut, &app);
+		peer_send(&cut, rows[i].first);
+		for (unsigned turn = 0; turn < 10; turn++) {
+			assert_int_equal(loop_turn(app.loop, 0), 0);
+		}
+		buf_clear(&last);
+		buf_puts(&last, rows[i].last);
+		for (size_t n = 0; n < rows[i].filler; n++) {
+			buf_putc(&last, 'x');
+		}
+		peer_send_bytes(&cut, last.data, last.len);
+		peer_close(&cut);
+		peer_open(&next, &app);
+		peer_ask(&next, "POST", "/echo", "x");
+		assert_int_equal(peer_reply(&next), 200);
+		peer_close(&next);
+	}
+	buf_fini(&last);
+	app_stop(&app);
+}
+
 static void test_listen_errors_are_readable(void **state)
 {
 	struct err err = ERR_INIT;
@@ -272,6 +318,7 @@ int main(void)
 		ON_BOTH(test_connections_beyond_the_limit_wait),
 		ON_BOTH(test_running_out_of_descriptors),
 		ON_BOTH(test_rest_costs_no_turns),
+		ON_BOTH(test_a_request_cut_short_goes_with_its_connection),
 		ON_BOTH(test_listen_errors_are_readable),
 	};
 
