@@ -98,7 +98,8 @@ static int prefix_parts(char *const parts[], unsigned n)
 	}
 	i += i + 1 < n && is_region(parts[i]);
 	i += i + 1 < n && is_account(parts[i]);
-	i += i + 1 < n && strcmp(parts[i], "function") == 0;
+	/* "function:$LATEST" is a name all the same: what follows can be none. */
+	i += i + 1 < n && strcmp(parts[i], "function") == 0 && function_name_is_valid(parts[i + 1]);
 	return (int)i;
 }
 

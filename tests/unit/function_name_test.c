@@ -23,6 +23,8 @@ static const struct {
 	{ "echo-lambda_2.x", "echo-lambda_2.x", "" },
 	{ "echo:PROD", "echo", "PROD" },
 	{ "echo:$LATEST", "echo", "$LATEST" },
+	{ "function:$LATEST", "function", "$LATEST" },
+	{ "012345678912:function:$LATEST", "function", "$LATEST" },
 	{ "echo:$LATEST.PUBLISHED", "echo", "$LATEST.PUBLISHED" },
 	{ "echo:42", "echo", "42" },
 	{ "function:echo", "echo", "" },
