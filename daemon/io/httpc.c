@@ -459,6 +459,7 @@ struct httpc_call *httpc_start(struct httpc *c, const struct httpc_request *req,
 	list_push_back(&c->calls, &call->link);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(e, CURLOPT_URL, req->url);
+	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "lambda-runtime-api-daemon");
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
