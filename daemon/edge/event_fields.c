@@ -92,7 +92,7 @@ void event_set_trace(struct event *ev, const char *given)
 	char parent[17];
 	const char *const parts[] = { "Root=1-", time, "-", root, ";Parent=", parent, ";Sampled=0" };
 
-	if (given != NULL && strstr(given, "Root=") != NULL) {
+	if (given != NULL && strstr(given, "Root=") != NULL && strlen(given) <= TRACE_MAX) {
 		ev->trace_id = xstrdup(given);
 		return;
 	}

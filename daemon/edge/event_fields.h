@@ -15,7 +15,8 @@ int event_set_type(struct event *ev, const char *text, struct invoke_error *erro
 int event_set_log_type(struct event *ev, const char *text, struct invoke_error *error) MUST_CHECK;
 int event_set_client_context(struct event *ev, const char *text, struct invoke_error *error) MUST_CHECK;
 int event_set_tenant(struct event *ev, const char *text, struct invoke_error *error) MUST_CHECK;
-/* One is made up if none was given, or one without a root. */
+/* One is made up if none was given, or one without a root or longer than this; AWS's own stay below 300 bytes. */
+#define TRACE_MAX ((size_t)1024)
 void event_set_trace(struct event *ev, const char *given);
 
 #endif

@@ -167,6 +167,21 @@ static void answer(const struct call *c, const struct answer *a, const char *to)
 	reply_verdict(c, dispatch_answer(c->api->dispatch, c->inst, c->id, a, now), to);
 }
 
+/* A handler that streams has done its work; its stream, cut off, is the end of the invocation whoever reads it. */
+static void end_truncated_stream(const struct call *c)
+{
+	const char *mode = httpd_req_header(c->req, "Lambda-Runtime-Function-Response-Mode");
+	const struct answer a = {
+		.kind = OUTCOME_INVALID,
+		.error_type = FAULT_TRUNCATED,
+		.error_text = RUNTIME_TRUNCATED_TEXT,
+	};
+
+	if (mode != NULL && strcmp(mode, "streaming") == 0) {
+		(void)!dispatch_answer(c->api->dispatch, c->inst, c->id, &a, loop_now_us(c->api->loop));
+	}
+}
+
 /* true: the call was answered, because it cannot be taken at all. */
 static bool refuse_early(const struct call *c, const char *to)
 {
@@ -177,7 +192,8 @@ static bool refuse_early(const struct call *c, const char *to)
 		return true;
 	}
 	if (httpd_req_body_state(c->req) == HTTPD_BODY_TRUNCATED) {
-		/* The invocation stays open: the runtime may try again, and if it is dead its exit says more. */
+		/* Else the invocation stays open: the runtime may try again, and if it is dead its exit says more. */
+		end_truncated_stream(c);
 		api_reply_error(c->req, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
 		return true;
 	}
@@ -187,10 +203,9 @@ static bool refuse_early(const struct call *c, const char *to)
 static void on_response(const struct call *c)
 {
 	const char *mode = httpd_req_header(c->req, "Lambda-Runtime-Function-Response-Mode");
-	const char *type = httpd_req_header(c->req, "Content-Type");
 	struct answer a = {
 		.kind = OUTCOME_RESPONSE,
-		.content_type = type != NULL ? type : RUNTIME_OCTETS_TYPE,
+		.content_type = runtime_content_type(c->req),
 		.size = httpd_req_body_len(c->req),
 	};
 	struct late_error late = { .document = BUF_INIT };
@@ -227,10 +242,7 @@ static struct blob *error_document(const struct call *c, const char **type)
 	struct blob *body = httpd_req_take_body(c->req);
 	struct blob *shown;
 
-	*type = httpd_req_header(c->req, "Content-Type");
-	if (*type == NULL) {
-		*type = RUNTIME_OCTETS_TYPE;
-	}
+	*type = runtime_content_type(c->req);
 	if (strcmp(*type, CAUSE_TYPE) != 0) {
 		return body;
 	}

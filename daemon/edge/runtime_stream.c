@@ -16,6 +16,8 @@
 #include "io/httpd.h"
 #include "loop/loop.h"
 
+static const size_t type_max = 1024;
+
 /* A /response whose body is on its way. */
 struct stream {
 	struct upload upload;
@@ -141,7 +143,7 @@ static void finish_truncated(struct stream *s)
 	const struct answer a = {
 		.kind = OUTCOME_INVALID,
 		.error_type = FAULT_TRUNCATED,
-		.error_text = "The response was cut off before its end",
+		.error_text = RUNTIME_TRUNCATED_TEXT,
 	};
 
 	finish(s, &a);
@@ -204,10 +206,16 @@ static void on_gone(void *owner)
 
 static const struct httpd_stream_ops stream_ops = { .piece = on_piece, .end = on_end };
 
+const char *runtime_content_type(const struct httpd_req *req)
+{
+	const char *type = httpd_req_header(req, "Content-Type");
+
+	return type != NULL && strlen(type) <= type_max ? type : RUNTIME_OCTETS_TYPE;
+}
+
 void runtime_stream_begin(struct loop *loop, struct dispatch *d, struct instance *inst, struct httpd_req *req,
 			  const char *id)
 {
-	const char *type = httpd_req_header(req, "Content-Type");
 	struct stream *s = xcalloc(1, sizeof(*s));
 
 	s->upload.ops = &upload_ops;
@@ -219,5 +227,5 @@ void runtime_stream_begin(struct loop *loop, struct dispatch *d, struct instance
 	stream_error_init(&s->error);
 	httpd_req_own(req, s, on_gone);
 	httpd_req_stream(req, &stream_ops);
-	dispatch_begin(d, inst, id, &s->upload, type != NULL ? type : RUNTIME_OCTETS_TYPE, loop_now_us(loop));
+	dispatch_begin(d, inst, id, &s->upload, runtime_content_type(req), loop_now_us(loop));
 }

@@ -11,7 +11,10 @@
 struct httpd_req;
 struct loop;
 
+#define RUNTIME_TRUNCATED_TEXT "The response was cut off before its end"
 #define RUNTIME_OCTETS_TYPE "application/octet-stream"
+/* The Content-Type of what a runtime sends; one that is missing or absurdly long counts as octets. Borrowed. */
+const char *runtime_content_type(const struct httpd_req *req);
 
 /* Is this response a stream, if its caller takes one? */
 bool runtime_stream_is_meant(const struct httpd_req *req);

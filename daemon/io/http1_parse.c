@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "io/httpd_backend.h"
 
 static const size_t trailers_max = 1 << 20;
 static const unsigned size_line_max = 16 * 1024;
@@ -170,24 +171,6 @@ static int parse_version(const char *version, struct http1_head *out, const char
 	return 0;
 }
 
-/* The path of a target in absolute form (http://host/path), which every server has to understand. */
-static char *skip_authority(char *target)
-{
-	char *host = target + 7;
-	char *end;
-
-	if (strncasecmp(target, "http://", 7) != 0) {
-		return target;
-	}
-	end = host + strcspn(host, "/?");
-	if (*end == '/') {
-		return end;
-	}
-	/* An empty path means "/". There is room for it in what is skipped. */
-	end[-1] = '/';
-	return end - 1;
-}
-
 static int parse_request_line(char *line, struct http1_head *out, const char **why)
 {
 	char *target = strchr(line, ' ');
@@ -210,7 +193,7 @@ static int parse_request_line(char *line, struct http1_head *out, const char **w
 			return 400;
 		}
 	}
-	target = skip_authority(target);
+	target = httpd_skip_authority(target);
 	if (!text_is_token(line) || (*target != '/' && strcmp(target, "*") != 0)) {
 		return 400;
 	}

@@ -7,8 +7,6 @@
 #include "base/blob.h"
 #include "io/http1_conn.h"
 
-static const size_t body_max_seen = 256 << 20; /* a body that goes on longer is given up */
-
 /* The request is complete. */
 static void serve(struct conn *c)
 {
@@ -54,8 +52,9 @@ static void set_truncated(struct conn *c)
 	c->last = true;
 }
 
-/* Counts and keeps a piece of the body. false: it is absurdly long. */
-static bool keep(struct conn *c, const char *data, size_t len)
+/* Counts and keeps a piece of the body. Of one that is too large nothing is kept, but all of it is read: who still sends does
+ * not listen to a reply. */
+static void keep(struct conn *c, const char *data, size_t len)
 {
 	struct httpd_req *req = &c->req;
 
@@ -65,16 +64,12 @@ static bool keep(struct conn *c, const char *data, size_t len)
 		if (len > 0) {
 			req->stream->piece(req->owner, data, len);
 		}
-		return true;
-	}
-	if (req->body_seen > body_max_seen) {
-		return false;
+		return;
 	}
 	if (req->body_state == HTTPD_BODY_OK && !buf_append(&req->body, data, len)) {
 		req->body_state = HTTPD_BODY_TOO_LARGE;
 		buf_fini(&req->body);
 	}
-	return true;
 }
 
 static void expect_body(struct conn *c, uint64_t len)
@@ -163,9 +158,7 @@ static size_t take_length(struct conn *c, const char *data, size_t len)
 
 	/* First, because the last piece may be answered at once. */
 	c->complete = n == left;
-	if (!keep(c, data, n)) {
-		conn_close(c);
-	}
+	keep(c, data, n);
 	return n;
 }
 
@@ -177,9 +170,7 @@ static size_t take_chunks(struct conn *c, const char *data, size_t len)
 
 	switch (http1_chunks_next(&c->chunks, data, len, &used, &piece, &piece_len)) {
 	case HTTP1_CHUNK_DATA:
-		if (!keep(c, piece, piece_len)) {
-			conn_close(c);
-		}
+		keep(c, piece, piece_len);
 		break;
 	case HTTP1_CHUNK_END:
 		c->complete = true;

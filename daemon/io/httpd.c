@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,6 +57,23 @@ void httpd_base_init(struct httpd *h, const struct httpd_backend *backend, struc
 	h->paused = false;
 	h->starved = false;
 	loop_timer_init(&h->retry, on_retry, h);
+}
+
+char *httpd_skip_authority(char *target)
+{
+	char *host = target + 7;
+	char *end;
+
+	if (strncasecmp(target, "http://", 7) != 0) {
+		return target;
+	}
+	end = host + strcspn(host, "/?");
+	if (*end == '/') {
+		return end;
+	}
+	/* An empty path means "/". There is room for it in what is skipped. */
+	end[-1] = '/';
+	return end - 1;
 }
 
 void httpd_conn_closed(struct httpd *h)

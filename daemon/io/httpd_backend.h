@@ -81,6 +81,8 @@ void httpd_base_init(struct httpd *h, const struct httpd_backend *backend, struc
 		     const struct httpd_opts *opts);
 /* The backend tells when a connection is closed: wakes paused listeners. */
 void httpd_conn_closed(struct httpd *h);
+/* The path of a target in absolute form (http://host/path), which every server has to understand; else target itself. */
+char *httpd_skip_authority(char *target);
 /* Reason phrase of a status ("Accepted"), "Unknown" for one we do not use. */
 const char *httpd_reason(int status);
 

@@ -52,6 +52,7 @@ struct mhd_req {
 	bool suspended;
 	char *target; /* path and query, split by a NUL */
 	struct MHD_Response *response;
+	size_t room; /* for the reply's headers */
 	int status;
 	struct buf out; /* of a streamed reply: what the library has yet to take, from out_at on */
 	size_t out_at;

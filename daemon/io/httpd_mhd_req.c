@@ -20,12 +20,13 @@
 #include <sys/socket.h>
 
 #include "base/blob.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 
-static const size_t body_max_seen = 256 << 20;
 /* The largest head of a reply, with the log tail in it. */
 static const size_t reply_room = 8 * 1024; /* unless the server's options ask for more */
+static const size_t status_room = 512;	   /* status line and what the library adds */
 static const size_t pool_record = 80;
 static const unsigned req_magic = 0x6d726571;
 
@@ -76,13 +77,13 @@ void *mhd_on_target(void *cls, const char *uri, struct MHD_Connection *handle)
 	r->conn = info->socket_context;
 	r->conn->active = r;
 	r->target = xstrdup(uri);
-	query = strchr(r->target, '?');
+	r->req.path = httpd_skip_authority(r->target);
+	query = strchr(r->req.path, '?');
 	if (query != NULL) {
 		*query++ = '\0';
 	}
 	r->req.server = &m->base;
 	r->req.listener = r->conn->listener;
-	r->req.path = r->target;
 	r->req.query = query != NULL ? query : "";
 	buf_init(&r->req.body, m->base.opts.max_body);
 	buf_init(&r->out, 0);
@@ -171,12 +172,15 @@ static bool framing_is_clear(struct mhd_req *r)
 static enum MHD_Result begin(struct mhd_req *r)
 {
 	size_t head = MHD_get_connection_info(r->handle, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
-	size_t room = r->req.server->opts.max_reply_head > 0 ? r->req.server->opts.max_reply_head : reply_room;
+	size_t least = r->req.server->opts.max_reply_head > 0 ? r->req.server->opts.max_reply_head : reply_room;
+	size_t max_head = r->req.server->opts.max_head;
 	int records = MHD_get_connection_values(r->handle, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND,
 						NULL, NULL);
 
 	r->started = true;
-	if (head + (size_t)records * pool_record + room > r->req.server->opts.max_head) {
+	head += (size_t)records * pool_record;
+	r->room = head < max_head ? max_head - head : 0;
+	if (r->room < least) {
 		return refuse(r, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE, "request line and headers are too long");
 	}
 	if (!framing_is_clear(r)) {
@@ -199,8 +203,8 @@ static void begin_body(struct mhd_req *r)
 	}
 }
 
-/* false: the connection is to be closed. */
-static bool keep(struct mhd_req *r, const char *data, size_t len)
+/* Of a body that is too large nothing is kept, but all of it is read: who still sends does not listen to a reply. */
+static void keep(struct mhd_req *r, const char *data, size_t len)
 {
 	struct httpd_req *req = &r->req;
 
@@ -208,14 +212,10 @@ static bool keep(struct mhd_req *r, const char *data, size_t len)
 		begin_body(r);
 	}
 	req->body_seen += len;
-	if (req->body_seen > body_max_seen) {
-		return false;
-	}
 	if (req->body_state == HTTPD_BODY_OK && !buf_append(&req->body, data, len)) {
 		req->body_state = HTTPD_BODY_TOO_LARGE;
 		buf_fini(&req->body);
 	}
-	return true;
 }
 
 static enum MHD_Result park(struct mhd_req *r)
@@ -261,7 +261,8 @@ enum MHD_Result mhd_on_access(void *cls, struct MHD_Connection *handle, const ch
 		size_t len = *data_len;
 
 		*data_len = 0;
-		return keep(r, data, len) ? MHD_YES : MHD_NO;
+		keep(r, data, len);
+		return MHD_YES;
 	}
 	switch (r->state) {
 	case MHD_REQ_RECEIVING:
@@ -356,9 +357,6 @@ static void add_header(struct MHD_Response *response, const struct httpd_header 
 	const char *p = h->value;
 	char *clean;
 
-	if (p == NULL) {
-		return;
-	}
 	while (*p != '\0' && !text_is_control(*p)) {
 		p++;
 	}
@@ -377,8 +375,18 @@ static void add_header(struct MHD_Response *response, const struct httpd_header 
 
 void mhd_add_headers(struct mhd_req *r, const struct httpd_header *headers, size_t count)
 {
+	size_t left = r->room > status_room ? r->room - status_room : 0;
+
 	for (size_t i = 0; i < count; i++) {
-		add_header(r->response, &headers[i]);
+		size_t len = headers[i].value != NULL ? strlen(headers[i].name) + strlen(headers[i].value) + 4 : 0;
+
+		if (len > left) {
+			log_warn("a header of a reply is too long and left out name=%s bytes=%zu path=%.200s",
+				 headers[i].name, len, r->req.path);
+		} else if (len > 0) {
+			add_header(r->response, &headers[i]);
+			left -= len;
+		}
 	}
 	if (r->req.server->quiet) {
 		(void)MHD_add_response_header(r->response, "Connection", "close");

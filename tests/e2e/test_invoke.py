@@ -324,7 +324,7 @@ def test_any_origin(start):
     assert "x-amzn-ErrorType" in reply.headers["Access-Control-Expose-Headers"]
 
 
-@pytest.mark.parametrize("given", [None, "", "nonsense", "Parent=1;Sampled=1"])
+@pytest.mark.parametrize("given", [None, "", "nonsense", "Parent=1;Sampled=1", "Root=1-" + "a" * 20000])
 def test_a_trace_is_made_unless_one_is_given(daemon, given):
     headers = {} if given is None else {"X-Amzn-Trace-Id": given}
     traces = {daemon.invoke({}, headers=headers).headers["X-Amzn-Trace-Id"] for _ in range(2)}

@@ -287,6 +287,38 @@ def test_truncated_chunks(played):
     broken.close()
 
 
+def test_truncated_stream_ends_the_invocation(played):
+    """For a caller that does not stream, too: the handler has done its work."""
+    d, runtime, future, event = played
+    broken = Runtime(d)
+    broken.socket.sendall(f"POST {path_of(event)} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                          "Lambda-Runtime-Function-Response-Mode: streaming\r\n\r\n5\r\nhello\r\n".encode())
+    broken.socket.shutdown(1)
+    assert error(broken.receive())[:2] == (400, "TruncatedHTTPRequest")
+    assert json.loads(future.result(LIMIT).body)["errorType"] == "Runtime.TruncatedResponse"
+    broken.close()
+
+
+@pytest.mark.parametrize("kind", ["response", "error"])
+def test_absurd_content_type_counts_as_octets(played, kind):
+    _, runtime, future, event = played
+    assert runtime.respond(event, b'"x"', {"Content-Type": "a/" + "b" * 40000}, kind).status == 202
+    reply = future.result(LIMIT)
+    assert (reply.status, reply.body, reply.headers["Content-Type"]) == (200, b'"x"', "application/octet-stream")
+
+
+def test_response_far_beyond_the_limit(played):
+    """All of it is read, so that the runtime hears what is wrong with it."""
+    _, runtime, future, event = played
+    length = 300 << 20
+    runtime.socket.sendall(f"POST {path_of(event)} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+    block = bytes(1 << 20)
+    for _ in range(length // len(block)):
+        runtime.socket.sendall(block)
+    assert runtime.receive().status == 413
+    assert json.loads(future.result(LIMIT).body)["errorType"] == "Function.ResponseSizeTooLarge"
+
+
 def test_expect_continue(played):
     _, runtime, future, event = played
     runtime.socket.sendall(f"POST {path_of(event)} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"

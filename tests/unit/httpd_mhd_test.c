@@ -105,6 +105,43 @@ static void test_long_heads_both_ways(void **state)
 	app_stop(&app);
 }
 
+/* It would cost the whole reply. */
+static void test_reply_header_that_does_not_fit_is_left_out(void **state)
+{
+	static const struct httpd_opts opts = { .max_head = max_head, .max_body = 1000, .max_conns = 10 };
+	struct httpd_header headers[] = { { "X-Short", "a" }, { "X-Long", NULL }, { "X-Last", "z" } };
+	struct httpd_opts mine = opts;
+	struct buf value = BUF_INIT;
+	struct peer p;
+
+	(void)state;
+	app_start(&app, httpd_mhd_new, &opts);
+	httpd_free(app.server);
+	mine.on_request = keep_request;
+	app.server = httpd_mhd_new(app.loop, &mine);
+	assert_non_null(app.server);
+	app.listener = httpd_listen(app.server, "127.0.0.1", 0, NULL, &(struct err)ERR_INIT);
+	app.port = httpd_listener_port(app.listener);
+	peer_open(&p, &app);
+	for (size_t len = 20000; len < 70000; len += 1500) {
+		kept = NULL;
+		buf_clear(&value);
+		fill(&value, len);
+		headers[1].value = value.data;
+		peer_ask(&p, "POST", "/x", "x");
+		TURN_UNTIL(app.loop, kept != NULL);
+		assert_int_equal(httpd_reply(kept, 200, headers, countof(headers), blob_static("ok")), 0);
+		assert_int_equal(peer_reply(&p), 200);
+		assert_string_equal(p.body, "ok");
+		assert_memory_equal(peer_header(&p, "X-Short"), "a", 1);
+		assert_memory_equal(peer_header(&p, "X-Last"), "z", 1);
+		assert_true((peer_header(&p, "X-Long") == NULL) == (len > max_head));
+	}
+	peer_close(&p);
+	buf_fini(&value);
+	app_stop(&app);
+}
+
 static void test_many_query_parameters_are_refused(void **state)
 {
 	struct buf text = BUF_INIT;
@@ -239,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_head_of_every_length_gets_an_answer),
 		cmocka_unit_test(test_long_heads_both_ways),
 		cmocka_unit_test(test_many_query_parameters_are_refused),
+		cmocka_unit_test(test_reply_header_that_does_not_fit_is_left_out),
 		cmocka_unit_test(test_what_is_not_http_is_refused),
 		cmocka_unit_test(test_http_1_0),
 		cmocka_unit_test(test_idle_connection_is_closed_and_parked_is_not),

@@ -57,6 +57,9 @@ static void test_target_is_raw_and_headers_are_trimmed(void **state)
 	peer_send(&p, "GET /plain HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n");
 	assert_int_equal(peer_reply(&p), 200);
 	assert_memory_equal(p.body, "GET /plain ? \nx-test=(none)", 27);
+	peer_send(&p, "GET http://t:1/plain?q HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(peer_reply(&p), 200);
+	assert_memory_equal(p.body, "GET /plain ? q\nx-test=(none)", 28);
 	peer_close(&p);
 	app_stop(&app);
 }
