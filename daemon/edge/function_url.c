@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/blob.h"
 #include "base/buf.h"
@@ -26,7 +27,7 @@
 /* What browsers send at most and URL_HEADERS_MAX of the reply, with the server's records of them. */
 static const size_t max_head = 96 * 1024;
 static const size_t max_reply_head = 32 * 1024;
-static const unsigned max_conns = 2000;
+static const rlim_t max_conns = 2000;
 /* Of a stream, waiting for a client: then the runtime has to wait, too. */
 static const size_t max_ahead = 256 * 1024;
 /* As long as load balancers wait. */
@@ -423,6 +424,17 @@ static void on_request(void *ctx, struct httpd_req *req)
 
 /* --- life --- */
 
+/* A small share of the descriptors: browsers with idle connections must not shut out the Invoke API. */
+static unsigned max_connections(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 8 > max_conns) {
+		return (unsigned)max_conns;
+	}
+	return (unsigned)(limit.rlim_cur / 8 > 0 ? limit.rlim_cur / 8 : 1);
+}
+
 struct function_url *function_url_new(struct loop *loop, const struct config *cfg,
 				      const struct url_settings *settings, struct invoker *invoker, struct err *err)
 {
@@ -431,7 +443,7 @@ struct function_url *function_url_new(struct loop *loop, const struct config *cf
 		.max_head = max_head,
 		.max_reply_head = max_reply_head,
 		.max_body = MAX_REQUEST_BODY,
-		.max_conns = max_conns,
+		.max_conns = max_connections(),
 		.idle_timeout_us = idle_timeout_us,
 		.on_request = on_request,
 		.ctx = url,

@@ -3,13 +3,14 @@
 import json
 import re
 import signal
+import socket
 import time
 import urllib.request
 
 import pytest
 import requests
 from function_url import RUNTIME, Url
-from harness import Connection, run
+from harness import DAEMON, LIMIT, Connection, run
 
 MIB = 1 << 20
 
@@ -262,6 +263,18 @@ def test_large_heads(url):
     assert url.result({"statusCode": 200, "headers": {"X-Big": "h" * 30000}}).status == 502
     assert url.request("GET", "/event", headers={"X-Big": "h" * 60000}).status == 200
     assert url.request("GET", "/event", headers={"X-Big": "h" * 120000}).status == 431
+
+
+def test_idle_clients_leave_descriptors_for_the_invoke_api(start, tmp_path):
+    few = tmp_path / "few"
+    few.write_text(f'#!/bin/sh\nulimit -n 256\nexec {DAEMON} "$@"\n')
+    few.chmod(0o755)
+    url = Url(start(env={"FUNCTION_URL_PORT": "0"}, binary=str(few)))
+    idle = [socket.create_connection((url.host, url.port), timeout=LIMIT) for _ in range(300)]
+    assert url.daemon.invoke({"x": 1}).body == b'{"x": 1}'
+    for s in idle:
+        s.close()
+    assert url.request("GET", "/").status == 200
 
 
 # --- CORS ---
