@@ -3,6 +3,7 @@
 #include "debug/options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +178,8 @@ static int set_ready(struct broker_config *cfg, const char *value, struct err *e
 {
 	uint64_t fd;
 
-	if (!text_to_u64(value, 1, 65535, &fd)) {
-		return err_set(err, 2, "--ready-fd %.200s: not allowed; expected a descriptor", value);
+	if (!text_to_u64(value, 1, 65535, &fd) || fcntl((int)fd, F_GETFD) < 0) {
+		return err_set(err, 2, "--ready-fd %.200s: not allowed; expected an open descriptor", value);
 	}
 	cfg->ready_fd = (int)fd;
 	return 0;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -45,12 +44,11 @@ static void notify(const struct config *cfg, const char *state)
 void startup_tell_ready(const struct config *cfg, const char *line, size_t len)
 {
 	if (cfg->ready_fd != 0) {
-		int fd = (int)cfg->ready_fd;
+		int r = notify_ready_fd((int)cfg->ready_fd, line, len);
 
-		if (write(fd, line, len) != (ssize_t)len) {
-			log_warn("READY_FD could not be written errno=%d", errno);
+		if (r != 0) {
+			log_warn("READY_FD could not be written errno=%d", -r);
 		}
-		close(fd);
 	}
 	notify(cfg, "READY=1");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The service manager's notification socket. */
+/* The service manager's notification socket, and the descriptor for the ready line. */
 #include "io/notify.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -32,4 +33,15 @@ int notify_send(const char *address, const char *state, struct err *err)
 		return err_set(err, 1, "NOTIFY_SOCKET=%s: %s", address, strerror(errno));
 	}
 	return 0;
+}
+
+int notify_ready_fd(int fd, const char *line, size_t len)
+{
+	ssize_t n = write(fd, line, len);
+	int r = n < 0 ? -errno : (size_t)n < len ? -EIO : 0;
+
+	if (fd > STDERR_FILENO) {
+		close(fd);
+	}
+	return r;
 }

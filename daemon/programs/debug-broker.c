@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
 #include "debug/broker.h"
 #include "debug/options.h"
 #include "debug/tunnel.h"
+#include "io/notify.h"
 #include "io/tls.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
@@ -72,10 +72,11 @@ static void tell_ready(const struct program *p, const char *line)
 
 	log_info("listening %.*s", (int)len - 1, line);
 	if (p->cfg.ready_fd >= 0) {
-		if (write(p->cfg.ready_fd, line, len) != (ssize_t)len) {
-			log_warn("--ready-fd could not be written errno=%d", errno);
+		int r = notify_ready_fd(p->cfg.ready_fd, line, len);
+
+		if (r != 0) {
+			log_warn("--ready-fd could not be written errno=%d", -r);
 		}
-		close(p->cfg.ready_fd);
 	}
 }
 

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from broker import BROKER, CONNECTED, Broker, closed, peak_mb, wrapped
-from harness import LIMIT, SANITIZED, split_address
+from harness import LIMIT, SANITIZED, Lines, split_address
 
 MIB = 1 << 20
 BIG = (10 if SANITIZED else 100) * MIB
@@ -450,11 +450,30 @@ def test_web_pages_are_no_functions(broker):
     (["--max-message", "0"], "1 to 1024"), (["--ping", "x"], "expected seconds"), (["--nonsense"], "--nonsense"),
     (["--user-address"], "a value is missing"), (["--tcp", "1"], "HOST:PORT=ID"), (["--tcp", "0.0.0.0:1=x"], "loopback"),
     (["connect"], "ws://HOST:PORT/ID"), (["connect", "http://x"], "ws://HOST:PORT/ID"),
-    (["--log-level", "x"], "expected TRACE"), (["--log-format", "x"], "text or json"), (["word"], "unknown argument")])
+    (["--log-level", "x"], "expected TRACE"), (["--log-format", "x"], "text or json"), (["word"], "unknown argument"),
+    (["--ready-fd", "0"], "expected an open descriptor"), (["--ready-fd", "77"], "expected an open descriptor"),
+    (["connect", "--ready-fd", "77", "ws://localhost/f"], "expected an open descriptor")])
 def test_usage_errors(flags, said):
     done = subprocess.run([BROKER, *flags], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 2
     assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("told", [1, 2])
+def test_ready_line_on_a_standard_descriptor(told):
+    """It stays open: no client's connection takes its number."""
+    process = subprocess.Popen([BROKER, "--lambda-address=127.0.0.1:0", "--user-address=127.0.0.1:0", f"--ready-fd={told}"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = Lines(process.stdout), Lines(process.stderr)
+    line = (out if told == 1 else err).wait(lambda text: text.startswith("lambda="))
+    with socket.create_connection(split_address(line.split("user=")[1]), LIMIT) as client:
+        client.sendall(b"GET /nobody HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 ")
+        assert os.readlink(f"/proc/{process.pid}/fd/{told}").startswith("pipe:")
+    process.terminate()
+    assert process.wait(LIMIT) == 0
+    assert any("draining" in text for text in err.all())
+    assert len(out.all()) == (1 if told == 1 else 0)
 
 
 def test_short_token(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import DAEMON, IDLE, LIMIT, RUNTIME, Connection, Gate, Runtime, split_address, wait_gone
+from harness import DAEMON, IDLE, LIMIT, RUNTIME, Connection, Gate, Lines, Runtime, split_address, wait_gone
 
 
 def works(daemon):
@@ -210,6 +210,26 @@ def test_a_daemon_without_standard_descriptors(start):
     caller.close()
     process.terminate()
     assert process.wait(LIMIT) == 0
+
+
+@pytest.mark.parametrize("told", [1, 2])
+def test_ready_line_on_a_standard_descriptor(told):
+    """It stays open: no caller's connection takes its number, and with it what the function prints."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LAMBDA_", "_"))}
+    env.update(PORT="0", RUNTIME_API_PORT="0", INVOKE_API_HOST="127.0.0.1", READY_FD=str(told))
+    process = subprocess.Popen([DAEMON, *RUNTIME], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    out, err = Lines(process.stdout), Lines(process.stderr)
+    line = (out if told == 1 else err).wait(lambda text: text.startswith("invoke="))
+    caller = Connection(split_address(line.split()[0].removeprefix("invoke=")))
+    body = b'{"do": "say", "writes": [[1, "from the function\\n"], [2, "from the function\\n"]]}'
+    for _ in range(2):
+        assert caller.call("POST", "/2015-03-31/functions/function/invocations", body).body == body
+    out.wait("from the function", 4)
+    caller.close()
+    process.terminate()
+    assert process.wait(LIMIT) == 0
+    assert any("draining" in text for text in err.all())
 
 
 def test_two_hundred_runtimes_at_once(start):
