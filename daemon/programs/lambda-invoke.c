@@ -72,6 +72,8 @@ static void stop_when_written(void *ctx)
 
 	if (sink_broken(p->out) && !p->unread) {
 		p->unread = true;
+		/* Also when the last event was through: its result was still in the queue. */
+		p->exit_code = 1;
 		cli_run_interrupt(p->run);
 		cli_run_interrupt(p->run);
 	}
@@ -450,7 +452,8 @@ static int print_template(const char *name, struct err *err)
 	const struct event_template *t = event_template_find(name);
 
 	if (t != NULL) {
-		return puts(t->json) >= 0 ? 0 : -1;
+		puts(t->json);
+		return 0;
 	}
 	if (strcmp(name, "list") != 0) {
 		return err_set(err, 2,
@@ -462,18 +465,27 @@ static int print_template(const char *name, struct err *err)
 	return 0;
 }
 
+/* What was printed by stdio is out, or why not. */
+static int flush_stdout(struct err *err)
+{
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		return err_set(err, 1, "stdout cannot be written: %s", strerror(errno));
+	}
+	return 0;
+}
+
 static int act(struct program *p, struct err *err)
 {
 	switch (p->args.action) {
 	case CLI_HELP:
 		cli_args_print_help(stdout);
 		config_print_help(stdout, CONFIG_INVOKE);
-		return 0;
+		return flush_stdout(err);
 	case CLI_VERSION:
 		printf("lambda-invoke %s\n", VERSION);
-		return 0;
+		return flush_stdout(err);
 	case CLI_TEMPLATE:
-		return print_template(p->args.template, err);
+		return print_template(p->args.template, err) == 0 ? flush_stdout(err) : -1;
 	case CLI_RUN:
 		break;
 	}

@@ -346,6 +346,18 @@ def test_nobody_reads_the_results():
     process.stdin.close()
 
 
+@pytest.mark.parametrize("words, command", [
+    (["-"], [ECHO]), (["-s", "-"], [ECHO]), (["--compat", "f", "-"], [ECHO]),
+    (["--event-template", "sqs"], []), (["--event-template", "list"], []), (["--help"], []), (["--version"], [])])
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_results_that_cannot_be_written(words, command, where):
+    words = [INVOKE, *words, *(["--", *command] if command else [])]
+    done = subprocess.run(["sh", "-c", f'exec "$@" {where}', "sh", *words], env=environment(), input=b"{}\n",
+                          stderr=subprocess.PIPE, timeout=LIMIT)
+    assert done.returncode == 1
+    assert b"stdout cannot be written" in done.stderr
+
+
 def test_slow_reader_loses_nothing():
     """More than any pipe or queue holds, with somebody who reads when all could have been written."""
     count, size = 30, 500000
