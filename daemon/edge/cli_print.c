@@ -123,6 +123,12 @@ static bool never_ran(enum outcome_kind kind)
 	return kind != OUTCOME_RESPONSE && !outcome_is_function_error(kind);
 }
 
+/* Elsewhere it may have run, but what it said did not arrive: the text is that of edge/cli_remote.c. */
+static bool lost(const struct cli_print *p, const struct cli_result *r)
+{
+	return r->kind == OUTCOME_INVALID && p->args->endpoint != NULL;
+}
+
 static void put_error(const struct cli_print *p, const struct cli_result *r, struct buf *out)
 {
 	struct buf type = BUF_INIT;
@@ -135,11 +141,13 @@ static void put_error(const struct cli_print *p, const struct cli_result *r, str
 		buf_printf(out, "object %llu (line %llu): ", (unsigned long long)r->number,
 			   (unsigned long long)r->line);
 	}
-	/* Elsewhere the timeout is another one, and the document says which. */
-	if (r->kind == OUTCOME_TIMEOUT && p->args->endpoint == NULL) {
+	/* Elsewhere the timeout may be another one, and the document says which. */
+	if (r->kind == OUTCOME_TIMEOUT && (p->args->endpoint == NULL || r->body == NULL)) {
 		buf_printf(out, "Your lambda timed out! (Timeout was %gs)", p->timeout_s);
 	} else if (never_ran(r->kind)) {
 		buf_printf(out, "not invoked: %s", r->body != NULL ? r->body->data : outcome_name(r->kind));
+	} else if (lost(p, r)) {
+		buf_printf(out, "no usable answer: %s", r->body->data);
 	} else {
 		buf_printf(out, "function error %s: %s", type.len > 0 ? type.data : "without a type",
 			   text.len > 0 ? text.data : "no message");
@@ -173,7 +181,7 @@ static void print_report(struct cli_print *p, const struct cli_result *r)
 	if (r->kind != OUTCOME_RESPONSE && p->args->compat) {
 		put_compat_error(p, r, &text);
 	}
-	if (p->args->verbose && !never_ran(r->kind)) {
+	if (p->args->verbose && !never_ran(r->kind) && !lost(p, r)) {
 		profile_print_run(&text, &r->run, p->what, p->args->compat ? PROFILE_COMPAT : PROFILE_FULL);
 	}
 	write_buf(p->report, &text);
@@ -198,7 +206,7 @@ void cli_print_result(struct cli_print *p, const struct cli_result *r)
 	print_report(p, r);
 	if (p->args->compat && r->kind != OUTCOME_RESPONSE) {
 		buf_printf(&text, "EMULAMBDA: %s ERROR\n", r->kind == OUTCOME_TIMEOUT ? "TIMEOUT" : "LAMBDA");
-	} else if (!never_ran(r->kind)) {
+	} else if (!never_ran(r->kind) && !lost(p, r)) {
 		put_result(p, r->body, &text);
 	}
 	write_buf(p->out, &text);

@@ -21,7 +21,7 @@ struct cli_remote_deps {
 	struct loop *loop;
 	const char *endpoint;
 	const char *function;
-	int64_t timeout_us; /* of the function; 0 = none */
+	int64_t timeout_us; /* of an event, with the way there and back; 0 = none */
 	struct aws *aws;    /* to sign with; NULL = no signature */
 	struct sink *log;   /* where the function's log goes, as far as the reply has it */
 	/* As edge/supervisor.h; clock_us is the daemon's or AWS's own figure where the reply has it. */

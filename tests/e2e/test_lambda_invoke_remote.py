@@ -4,10 +4,13 @@ import base64
 import http.server
 import json
 import re
+import socket
 import threading
+import time
 
 import pytest
 
+from harness import LIMIT, SANITIZED
 from invoke import error, invoke, jsonl
 
 
@@ -27,7 +30,7 @@ def test_endpoint_of_a_daemon(start):
 
 def test_endpoint_that_is_not_there():
     done = invoke("--endpoint", "http://127.0.0.1:1", "-", command=None, events=b"{}")
-    assert done.code == 1 and "127.0.0.1:1" in done.err
+    assert done.code == 1 and "not invoked: 127.0.0.1:1" in done.err
     assert invoke("--endpoint", "nonsense", "-", command=None, events=b"{}").code == 2
 
 
@@ -124,6 +127,53 @@ def test_throttled_calls_are_made_again(fake):
     done = invoke("--endpoint", fake.url, "-", command=None, events=b"{}")
     assert (done.code, done.out) == (0, "signed\n"), done.err
     assert len(fake.requests) == 3
+
+
+class Strange:
+    """Takes requests and says what no Lambda says; None = nothing, and the connection stays open."""
+
+    def __init__(self, reply):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve, args=(reply,))
+        self.thread.start()
+
+    def serve(self, reply):
+        connection, _ = self.listener.accept()
+        with connection:
+            connection.settimeout(LIMIT)
+            connection.recv(65536)
+            if reply is not None:
+                connection.sendall(reply)
+            else:
+                connection.recv(65536)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join(LIMIT)
+        self.listener.close()
+
+
+def test_timeout_of_the_caller():
+    with Strange(None) as strange:
+        begun = time.monotonic()
+        done = invoke("-t", "0.5", "--endpoint", strange.url, "-", command=None, events=b"{}")
+        assert 0.5 < time.monotonic() - begun < (20 if SANITIZED else 5)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "lambda-invoke: Your lambda timed out! (Timeout was 0.5s)\n"
+
+
+@pytest.mark.parametrize("reply", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"nonsense\r\n\r\n",
+                                   b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\n\r\n"],
+                         ids=["empty", "cut", "no-http", "gateway"])
+def test_no_usable_answer(reply):
+    """The function may have run."""
+    with Strange(reply) as strange:
+        done = invoke("-v", "--endpoint", strange.url, "-", command=None, events=b"{}")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("lambda-invoke: no usable answer: 127.0.0.1") and done.err.count("\n") == 1
 
 
 def test_timeout_elsewhere(start):
