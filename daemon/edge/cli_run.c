@@ -48,6 +48,7 @@ struct cli_run {
 	bool not_found; /* the function, by emulambda's understanding */
 	bool ever_ran;
 	bool gave_up;
+	bool never_read; /* the one event, before an interrupt */
 	bool over;
 	struct loop_timer pump_timer;
 	struct loop_timer progress_timer;
@@ -348,13 +349,14 @@ void cli_run_interrupt(struct cli_run *r)
 	if (r->over) {
 		return;
 	}
+	if (!r->deps.args->stream && r->events == 0 && !r->never_read) {
+		r->never_read = true;
+		cli_print_note(r->deps.print, "interrupted: the event was not read to its end");
+	}
 	stop(r);
 	if (r->running == 0) {
 		wake(r);
 		return;
-	}
-	if (!r->deps.args->stream) {
-		r->failed++;
 	}
 	loop_timer_set(r->deps.loop, &r->patience_timer, loop_now_us(r->deps.loop) + (again ? 0 : patience_us));
 }
@@ -408,13 +410,15 @@ void cli_run_free(struct cli_run *r)
 
 int cli_run_exit_code(const struct cli_run *r)
 {
+	bool lost = r->gave_up || r->never_read;
+
 	if (r->deps.args->compat) {
-		return r->not_found || r->broken_input || r->deps.profile->bad_lines > 0 ? 1 : 0;
+		return r->not_found || r->broken_input || r->deps.profile->bad_lines > 0 || lost ? 1 : 0;
 	}
 	if (r->broken_input) {
 		return 2;
 	}
-	return r->failed > 0 || r->deps.profile->bad_lines > 0 ? 1 : 0;
+	return r->failed > 0 || r->deps.profile->bad_lines > 0 || lost ? 1 : 0;
 }
 
 int64_t cli_run_elapsed_us(const struct cli_run *r)

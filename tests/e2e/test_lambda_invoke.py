@@ -326,11 +326,22 @@ def test_interrupt_ends_with_the_summary():
         running.send(jsonl({"i": 1}, {"do": "hang", "fifo": gate.path}, {"i": 3}))
         gate.wait()
         running.interrupt()
-        assert running.wait() == 0
+        assert running.wait() == 1
         err = "\n".join(running.err.all())
         assert "interrupted: 2 events were given up" in err
         assert "Summary profile from stream execution:\nSamples: 1\n" in err
         assert running.out.all() == ['{"i": 1}']
+
+
+@pytest.mark.parametrize("words", [["-"], ["--compat", "f", "-"]])
+def test_interrupt_before_the_event_is_read(words):
+    with Running(*words) as running:
+        # More than the pipe holds: when this is through it has been read from.
+        running.send(b'"' + b"x" * 200000)
+        running.interrupt()
+        assert running.wait() == 1
+        assert running.out.all() == []
+        assert running.err.all() == ["lambda-invoke: interrupted: the event was not read to its end"]
 
 
 def test_nobody_reads_the_results():
