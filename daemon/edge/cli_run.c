@@ -235,7 +235,8 @@ static void submit(struct cli_run *r, const struct line *line)
 static bool is_blank(const struct line *line)
 {
 	for (size_t i = 0; i < line->len; i++) {
-		if (strchr(" \t\r\n", line->text[i]) == NULL) {
+		/* Not strchr: it finds a NUL, too. */
+		if (memchr(" \t\r\n", line->text[i], 4) == NULL) {
 			return false;
 		}
 	}

@@ -262,6 +262,12 @@ def test_stream_recovers():
     assert "object 4 (line 7): Your lambda timed out! (Timeout was 0.5s)\n" in done.err
 
 
+def test_zeros_are_no_blank_lines():
+    done = invoke("-s", "-", events=b"\0" * 100 + b"\n \0\n")
+    assert (done.code, done.out) == (1, "")
+    assert "line 1: not JSON; skipped\n" in done.err and "line 2: not JSON; skipped\n" in done.err
+
+
 def test_results_of_a_stream_are_lines():
     done = invoke("-s", "-", events=b'{"do": "x", "bytes": 5}\n', command=["sh", "-c", """
         while id=$(curl -sD- -o/dev/null http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation/next |
