@@ -15,6 +15,9 @@
 #include "edge/cli_args.h"
 #include "io/sink.h"
 
+/* Of an error's type or message beside its document. */
+#define MESSAGE_MAX 1024
+
 struct cli_print {
 	const struct cli_args *args;
 	struct sink *out;
@@ -43,16 +46,23 @@ void cli_print_free(struct cli_print *p)
 	free(p);
 }
 
+/* How much of a text fits into max bytes: no half characters. */
+static size_t cut(const char *text, size_t len, size_t max)
+{
+	size_t n = len < max ? len : max;
+
+	while (n > 0 && n < len && ((unsigned char)text[n] & 0xc0) == 0x80) {
+		n--;
+	}
+	return n;
+}
+
 void cli_print_head(const struct line *line, struct cli_result *r)
 {
-	size_t len = line->len < CLI_HEAD ? line->len : CLI_HEAD;
+	size_t len = cut(line->text, line->len, CLI_HEAD);
 
 	/* The line's end counts too, as in the original. */
 	r->head_cut = line->len + 1 > CLI_HEAD;
-	/* No half characters. */
-	while (len > 0 && len < line->len && ((unsigned char)line->text[len] & 0xc0) == 0x80) {
-		len--;
-	}
 	memcpy(r->head, line->text, len);
 	r->head[len] = '\0';
 }
@@ -129,13 +139,24 @@ static bool lost(const struct cli_print *p, const struct cli_result *r)
 	return r->kind == OUTCOME_INVALID && p->args->endpoint != NULL;
 }
 
-static void put_error(const struct cli_print *p, const struct cli_result *r, struct buf *out)
+/* The document has all of it; here, on the way to the same sink maybe, it must leave room for that. */
+static void put_member(const struct blob *body, const char *name, const char *otherwise, struct buf *out)
 {
-	struct buf type = BUF_INIT;
 	struct buf text = BUF_INIT;
 
-	member(r->body, "errorType", &type);
-	member(r->body, "errorMessage", &text);
+	member(body, name, &text);
+	if (text.len > 0) {
+		size_t len = cut(text.data, text.len, MESSAGE_MAX);
+
+		buf_printf(out, "%.*s%s", (int)len, text.data, len < text.len ? "..." : "");
+	} else {
+		buf_puts(out, otherwise);
+	}
+	buf_fini(&text);
+}
+
+static void put_error(const struct cli_print *p, const struct cli_result *r, struct buf *out)
+{
 	buf_puts(out, "lambda-invoke: ");
 	if (p->args->stream) {
 		buf_printf(out, "object %llu (line %llu): ", (unsigned long long)r->number,
@@ -149,12 +170,12 @@ static void put_error(const struct cli_print *p, const struct cli_result *r, str
 	} else if (lost(p, r)) {
 		buf_printf(out, "no usable answer: %s", r->body->data);
 	} else {
-		buf_printf(out, "function error %s: %s", type.len > 0 ? type.data : "without a type",
-			   text.len > 0 ? text.data : "no message");
+		buf_puts(out, "function error ");
+		put_member(r->body, "errorType", "without a type", out);
+		buf_puts(out, ": ");
+		put_member(r->body, "errorMessage", "no message", out);
 	}
 	buf_putc(out, '\n');
-	buf_fini(&type);
-	buf_fini(&text);
 }
 
 /* In the words of emulambda, which others read. */

@@ -91,6 +91,17 @@ def test_function_error():
     assert done.err == "lambda-invoke: function error Boom: it broke\n"
 
 
+def test_large_function_error():
+    """The document is complete, also where the message about it goes the same way."""
+    document = error(text="x" + "ä" * 600 + "x" * 5_000_000)
+    done = subprocess.run([INVOKE, "--json", "-", "--", *RUNTIME], input=json.dumps(document).encode(),
+                          env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT)
+    said, result = done.stdout.decode().splitlines()
+    assert done.returncode == 1
+    assert said == "lambda-invoke: function error Boom: x" + "ä" * 511 + "..."
+    assert json.loads(result) == document["document"]
+
+
 def test_runtime_ends():
     done = invoke("-", events=b'{"do": "exit", "code": 3}')
     assert done.code == 1
