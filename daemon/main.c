@@ -81,6 +81,7 @@ struct daemon {
 	struct loop_timer end_timer;
 	struct loop_timer quiet_timer;
 	bool draining;
+	bool hurried; /* by a second signal */
 	bool bridge_quiet;
 	bool async_quiet;
 	bool drained;
@@ -236,6 +237,7 @@ static void on_signal(void *ctx, int signo)
 		begin_drain(d, signo);
 	} else {
 		log_warn("second signal, ending at once signal=%d", signo);
+		d->hurried = true;
 		d->exit_code = 1;
 		loop_stop(d->loop);
 	}
@@ -450,7 +452,10 @@ static void tear_down(struct daemon *d)
 	restore_api_free(d->restore_api);
 	supervisor_free(d->supervisor);
 	telemetry_hub_free(d->telemetry);
-	sink_free(d->sink, flush_us);
+	if (d->sink != NULL && !sink_empty(d->sink)) {
+		signals_end_at_once();
+	}
+	sink_free(d->sink, d->hurried ? 0 : flush_us);
 	children_free(d->children);
 	signals_free(d->signals);
 	loop_free(d->loop);

@@ -91,3 +91,27 @@ void signals_free(struct signals *s)
 	}
 	free(s);
 }
+
+static void end_at_once(int signo)
+{
+	(void)signo;
+	_exit(1);
+}
+
+void signals_end_at_once(void)
+{
+	static const int ending[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	const struct sigaction act = { .sa_handler = end_at_once };
+	struct sigaction old;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < countof(ending); i++) {
+		/* Under nohup a hang-up stays ignored. */
+		if (sigaction(ending[i], NULL, &old) == 0 && (ending[i] != SIGHUP || old.sa_handler != SIG_IGN)) {
+			sigaction(ending[i], &act, NULL);
+			sigaddset(&set, ending[i]);
+		}
+	}
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}

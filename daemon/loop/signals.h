@@ -17,5 +17,7 @@ typedef void (*signals_fn)(void *ctx, int signo);
 void signals_block(void); /* CHLD TERM INT QUIT USR1 and HUP (unless ignored: nohup) blocked, PIPE ignored */
 struct signals *signals_new(struct loop *loop, signals_fn fn, void *ctx) MUST_CHECK; /* NULL with errno set */
 void signals_free(struct signals *s);
+/* Without the loop: from now on a signal that would end the program ends it at once, with 1; also one that is pending. */
+void signals_end_at_once(void);
 
 #endif

@@ -5,7 +5,9 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -230,6 +232,39 @@ def test_ready_line_on_a_standard_descriptor(told):
     process.terminate()
     assert process.wait(LIMIT) == 0
     assert any("draining" in text for text in err.all())
+
+
+def wait_refused(address):
+    """Until nobody listens there any more."""
+    end = time.monotonic() + LIMIT
+    while True:
+        try:
+            socket.create_connection(address, LIMIT).close()
+        except ConnectionRefusedError:
+            return
+        assert time.monotonic() < end, f"{address} still listens"
+
+
+def test_a_second_signal_while_nobody_reads_the_output():
+    gate = Gate()
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LAMBDA_", "_"))}
+    env.update(PORT="0", RUNTIME_API_PORT="0", INVOKE_API_HOST="127.0.0.1", READY_FD="2", AWS_LAMBDA_INIT_TIMEOUT="600")
+    # More than both pipes hold.
+    script = f"yes | head -c 300000; echo $$ >{gate.path}; exec tail -f /dev/null"
+    process = subprocess.Popen([DAEMON, "sh", "-c", script], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    err = Lines(process.stderr)
+    line = err.wait(lambda text: text.startswith("invoke="))
+    caller = Connection(split_address(line.split()[0].removeprefix("invoke=")))
+    caller.send("POST", "/2015-03-31/functions/function/invocations", b"{}")
+    gate.wait()
+    process.terminate()
+    wait_refused(split_address(line.split()[1].removeprefix("runtime=")))
+    # All that is left to do is to wait for a reader.
+    process.terminate()
+    assert process.wait(LIMIT) == 1
+    caller.close()
+    process.stdout.close()
 
 
 def test_two_hundred_runtimes_at_once(start):
