@@ -2,65 +2,36 @@
 /* The broker's life: its addresses, and its end. */
 #include "debug/broker.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "debug/broker_priv.h"
 #include "io/httpd.h"
-#include "io/listen.h"
 #include "io/tls.h"
 
 /* For the last words to leave through TLS. */
 static const int64_t end_us = 2 * 1000 * 1000;
 static const int64_t idle_us = 30 * 1000 * 1000;
 
-static void on_tcp(void *ctx, uint32_t events)
+static void on_tcp(void *ctx, int fd)
 {
 	struct tcp_port *p = ctx;
-	int fd = accept4(p->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	(void)events;
-	if (fd >= 0) {
-		session_join_raw(p->broker, fd, p->opts->key);
-	}
+	session_join_raw(p->broker, fd, p->opts->key);
 }
 
 static int open_tcp(struct broker *b, struct tcp_port *p, const struct broker_tcp *opts, struct err *err)
 {
-	int r;
-
 	p->broker = b;
 	p->opts = opts;
-	loop_fd_init(&p->source, on_tcp, p);
-	p->fd = listen_on(opts->host, opts->port, err);
-	if (p->fd < 0) {
-		return -1;
-	}
-	r = loop_fd_add(b->loop, &p->source, p->fd, EPOLLIN);
-	if (r != 0) {
-		return err_set(err, 1, "listen on %s:%u: %s", opts->host, opts->port, strerror(-r));
-	}
-	return 0;
+	return acceptor_open(&p->acceptor, b->loop, opts->host, opts->port, on_tcp, p, err);
 }
 
 static void close_tcp(struct broker *b)
 {
-	for (size_t i = 0; b->tcp != NULL && i < b->opts.tcp_count; i++) {
-		struct tcp_port *p = &b->tcp[i];
-
-		/* Those after the first that could not be opened were never set up. */
-		if (p->broker != NULL && p->fd >= 0) {
-			loop_fd_del(b->loop, &p->source);
-			close(p->fd);
-			p->fd = -1;
-		}
+	for (size_t i = 0; i < b->opts.tcp_count; i++) {
+		acceptor_close(&b->tcp[i].acceptor);
 	}
 }
 

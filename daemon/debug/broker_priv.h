@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "debug/broker.h"
 #include "debug/wire.h"
+#include "io/acceptor.h"
 #include "io/sock.h"
 #include "io/ws.h"
 #include "loop/loop.h"
@@ -52,8 +53,7 @@ struct broker {
 struct tcp_port {
 	struct broker *broker;
 	const struct broker_tcp *opts;
-	struct loop_fd source;
-	int fd;
+	struct acceptor acceptor;
 };
 
 /* A connected function, and its debugger if there is one. */

@@ -2,20 +2,15 @@
 /* From plain TCP to a broker. */
 #include "debug/tunnel.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/err.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "debug/broker.h"
+#include "io/acceptor.h"
 #include "io/httpd.h"
-#include "io/listen.h"
 #include "io/raw.h"
 #include "io/sock.h"
 #include "io/ws.h"
@@ -25,8 +20,7 @@
 struct tunnel {
 	struct loop *loop;
 	struct tunnel_opts opts;
-	struct loop_fd source;
-	int fd;
+	struct acceptor acceptor;
 	struct list links; // link::link
 	struct sock_group sockets;
 	struct loop_hook end_hook;
@@ -153,17 +147,11 @@ static void dial(struct link *l)
 	free(authorization);
 }
 
-static void on_connection(void *ctx, uint32_t events)
+static void on_connection(void *ctx, int fd)
 {
 	struct tunnel *t = ctx;
-	int fd = accept4(t->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct link *l;
+	struct link *l = xcalloc(1, sizeof(*l));
 
-	(void)events;
-	if (fd < 0) {
-		return;
-	}
-	l = xcalloc(1, sizeof(*l));
 	l->tunnel = t;
 	list_push_back(&t->links, &l->link);
 	l->raw = raw_new(t->loop, fd, &raw_ops, l);
@@ -181,22 +169,13 @@ static void on_connection(void *ctx, uint32_t events)
 struct tunnel *tunnel_new(struct loop *loop, const struct tunnel_opts *opts, struct err *err)
 {
 	struct tunnel *t = xcalloc(1, sizeof(*t));
-	int r;
 
 	t->loop = loop;
 	t->opts = *opts;
 	list_init(&t->links);
 	sock_group_init(&t->sockets);
-	loop_fd_init(&t->source, on_connection, t);
-	t->fd = listen_on(opts->listen_host, opts->listen_port, err);
-	if (t->fd < 0) {
+	if (acceptor_open(&t->acceptor, loop, opts->listen_host, opts->listen_port, on_connection, t, err) != 0) {
 		free(t);
-		return NULL;
-	}
-	r = loop_fd_add(loop, &t->source, t->fd, EPOLLIN);
-	if (r != 0) {
-		err_set(err, 1, "event loop: %s", strerror(-r));
-		tunnel_free(t);
 		return NULL;
 	}
 	return t;
@@ -204,16 +183,12 @@ struct tunnel *tunnel_new(struct loop *loop, const struct tunnel_opts *opts, str
 
 uint16_t tunnel_port(const struct tunnel *t)
 {
-	return listen_port(t->fd);
+	return acceptor_port(&t->acceptor);
 }
 
 static void shut(struct tunnel *t)
 {
-	if (t->fd >= 0) {
-		loop_fd_del(t->loop, &t->source);
-		close(t->fd);
-		t->fd = -1;
-	}
+	acceptor_close(&t->acceptor);
 	while (!list_empty(&t->links)) {
 		link_close(list_first(&t->links, struct link, link), WS_GOING_AWAY);
 	}

@@ -3,8 +3,10 @@
 import http.client
 import json
 import os
+import resource
 import signal
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 from websockets.exceptions import ConnectionClosed
@@ -112,3 +114,14 @@ def peak_mb(pid):
     """The most memory that a process ever had."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def no_descriptors(pid):
+    """The process can open nothing more. With a limit of 0 it could not even poll() one descriptor, as its log does."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))

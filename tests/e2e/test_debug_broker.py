@@ -10,7 +10,7 @@ import threading
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from broker import BROKER, CONNECTED, Broker, closed, peak_mb, wrapped
+from broker import BROKER, CONNECTED, Broker, closed, no_descriptors, peak_mb, wrapped
 from harness import LIMIT, SANITIZED, Lines, split_address
 
 MIB = 1 << 20
@@ -328,6 +328,17 @@ def test_plain_tcp_port(start):
         function.close()
         with debugger.makefile("rb") as rest:
             assert rest.read() == b"y" * MIB
+
+
+def test_plain_tcp_port_without_descriptors(start):
+    port = free_port()
+    broker = start(f"--tcp=127.0.0.1:{port}=t")
+    function = broker.function("/t", {"Lambda-Debug-Mode": "tcp"})
+    with no_descriptors(broker.process.pid):
+        debugger = socket.create_connection(("127.0.0.1", port), LIMIT)
+        broker.err.wait("connections have to wait")
+    assert function.recv(LIMIT) == CONNECTED
+    debugger.close()
 
 
 # --- the user address ---

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from broker import BROKER, Broker
+from broker import BROKER, CONNECTED, Broker, no_descriptors
 from dap import Dap
 from harness import LIMIT, ROOT, Lines, split_address
 from test_debugger import build
@@ -102,6 +102,16 @@ def test_debugpy_through_connect(start, broker, tunnel):
     assert debug_python(dap) == "3"
     assert json.loads(future.result(LIMIT).body) == {"x": 3}
     dap.close()
+
+
+def test_tunnel_without_descriptors(broker, tunnel):
+    function = broker.function("/f", {"Lambda-Debug-Mode": "tcp"})
+    t = tunnel(f"ws://{broker.user_address}/f")
+    with no_descriptors(t.process.pid):
+        debugger = socket.create_connection(t.address, LIMIT)
+        t.err.wait("connections have to wait")
+    assert function.recv(LIMIT) == CONNECTED
+    debugger.close()
 
 
 def test_debugpy_without_a_broker(start):
