@@ -11,7 +11,7 @@
 #include "io/ws_handshake.h"
 
 /* The frontend that Chrome has built in for Node.js. */
-#define DEVTOOLS_URL "devtools://devtools/bundled/js_app.html?experiments=true&v8only=true&ws="
+#define DEVTOOLS_URL "devtools://devtools/bundled/js_app.html?experiments=true&v8only=true&"
 
 #define TEXT_TYPE "text/plain; charset=utf-8"
 #define JSON_TYPE "application/json; charset=utf-8"
@@ -60,6 +60,7 @@ static void send_events(struct broker *b, struct httpd_req *req)
 
 static void list_session(const struct session *s, const char *host, struct buf *out)
 {
+	const char *scheme = s->broker->opts.tls != NULL ? "wss" : "ws";
 	struct buf text = BUF_INIT;
 
 	buf_puts(out, "{\"description\":\"AWS Lambda function\",\"id\":");
@@ -69,11 +70,11 @@ static void list_session(const struct session *s, const char *host, struct buf *
 	buf_puts(out, ",\"type\":\"node\",\"url\":\"file://\"");
 	/* As Chrome does it: no address while somebody is there. */
 	if (!session_has_user(s)) {
-		buf_printf(&text, "ws://%s%s", host, s->key);
+		buf_printf(&text, "%s://%s%s", scheme, host, s->key);
 		buf_puts(out, ",\"webSocketDebuggerUrl\":");
 		text_json_string(out, text.data, text.len);
 		buf_clear(&text);
-		buf_printf(&text, DEVTOOLS_URL "%s%s", host, s->key);
+		buf_printf(&text, DEVTOOLS_URL "%s=%s%s", scheme, host, s->key);
 		buf_puts(out, ",\"devtoolsFrontendUrl\":");
 		text_json_string(out, text.data, text.len);
 		buf_fini(&text);

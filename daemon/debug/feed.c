@@ -56,8 +56,8 @@ void feed_render(const struct broker *b, struct buf *out)
 	const char *comma = "";
 	struct list *pos;
 
-	buf_printf(out, "{\"now\":%lld,\"lambdaPort\":%u,\"functions\":[", (long long)clock_wall_ms(),
-		   broker_lambda_port(b));
+	buf_printf(out, "{\"now\":%lld,\"lambdaPort\":%u,\"lambdaTls\":%s,\"functions\":[",
+		   (long long)clock_wall_ms(), broker_lambda_port(b), b->opts.tls != NULL ? "true" : "false");
 	list_foreach(&b->sessions, pos) {
 		buf_puts(out, comma);
 		render_session(container_of(pos, struct session, link), out);

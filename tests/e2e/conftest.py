@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import signal
+import subprocess
 import uuid
 
 import pytest
@@ -96,6 +97,17 @@ def gateway(moto):
 @pytest.fixture
 def gate():
     return Gate()
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    """A certificate for 127.0.0.1 that signs itself, its key, and one that nobody knows."""
+    home = tmp_path_factory.mktemp("pki")
+    for name in ("server", "stranger"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-keyout", home / f"{name}.key", "-out", home / f"{name}.pem", "-days", "2", "-subj", "/CN=broker",
+                        "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    return home
 
 
 # --- AMQP ---

@@ -2,6 +2,7 @@
 """The broker's page in headless Chromium."""
 import json
 import os
+import ssl
 import subprocess
 import tempfile
 from pathlib import Path
@@ -46,6 +47,7 @@ def chromium():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = subprocess.Popen(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
                                     "--disable-dev-shm-usage", "--disable-background-networking", "--remote-debugging-port=0",
+                                    "--ignore-certificate-errors",
                                     f"--user-data-dir={profile}", "about:blank"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "HOME": profile})
         line = Lines(browser.stderr).wait("DevTools listening on ws://")
@@ -60,7 +62,8 @@ def open_page(chromium):
     tabs = []
 
     def run(broker, query=""):
-        tabs.append(Tab(str(out / "browse.mjs"), chromium, f"http://{broker.user_address}/{query}"))
+        tabs.append(Tab(str(out / "browse.mjs"), chromium,
+                        f"{'https' if broker.tls else 'http'}://{broker.user_address}/{query}"))
         return tabs[-1]
 
     yield run
@@ -99,7 +102,7 @@ def test_functions_come_and_go(broker, open_page):
     tab.wait(f"document.querySelector('.left').textContent !== {json.dumps(first)}")
     broker.function("/payments", told("payments", "b", 90000, "tcp"))
     tab.wait(f"{ROWS}.length === 2")
-    assert "debug-broker connect" in tab.ask(eval=f"{ROWS}[1].innerText")
+    assert f"debug-broker connect --listen 127.0.0.1:5678 ws://{broker.user_address}/payments" in tab.ask(eval=f"{ROWS}[1].innerText")
     debugger = broker.debugger("/orders-dev")
     tab.wait(f"{ROWS}[0].classList.contains('attached')")
     assert "debugger attached" in tab.ask(eval=f"{ROWS}[0].innerText")
@@ -118,6 +121,23 @@ def test_names_are_text(broker, open_page):
     assert tab.ask(eval="document.querySelector('.name').textContent") == evil
     assert tab.ask(eval="[window.hit ?? null, document.images.length]") == [None, 0]
     assert tab.ask(messages=True) == []
+
+
+def test_with_tls_all_addresses_are_wss(open_page, pki):
+    broker = Broker(f"--tls-cert={pki}/server.pem", f"--tls-key={pki}/server.key",
+                    tls=ssl.create_default_context(cafile=str(pki / "server.pem")))
+    tab = open_page(broker)
+    tab.wait("!document.getElementById('empty').hidden")
+    hint = tab.ask(eval="document.querySelector('#empty pre').textContent")
+    assert f"DEBUGGER_BROKER_ADDRESS=wss://{broker.lambda_address}\n" in hint
+    broker.function("/f", told("fn", "a", 60000))
+    broker.function("/t", told("fn", "b", 60000, "tcp"))
+    tab.wait(f"{ROWS}.length === 2")
+    devtools, code, tunnel, _ = tab.ask(eval="[...document.querySelectorAll('code')].map(c => c.textContent)")
+    assert devtools.endswith(f"&wss={broker.user_address}/f")
+    assert json.loads(code)["websocketAddress"] == f"wss://{broker.user_address}/f"
+    assert tunnel.endswith(f" wss://{broker.user_address}/t")
+    assert broker.stop() == 0
 
 
 def test_needs_nothing_but_the_broker(broker, open_page):

@@ -16,17 +16,6 @@ from test_debugger_tcp import Tunnel
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    """A certificate for 127.0.0.1 that signs itself, its key, and one that nobody knows."""
-    home = tmp_path_factory.mktemp("pki")
-    for name in ("server", "stranger"):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", home / f"{name}.key", "-out", home / f"{name}.pem", "-days", "2", "-subj", "/CN=broker",
-                        "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
-    return home
-
-
 @pytest.fixture
 def broker(pki):
     broker = Broker(f"--tls-cert={pki}/server.pem", f"--tls-key={pki}/server.key",
@@ -41,6 +30,10 @@ def test_https_and_wss(broker):
     function, debugger = broker.pair("/f")
     row = json.loads(broker.get("/json/list").body)
     assert [r["id"] for r in row] == ["/f"]
+    broker.function("/g")
+    row = next(r for r in json.loads(broker.get("/json/list").body) if r["id"] == "/g")
+    assert row["webSocketDebuggerUrl"] == f"wss://{broker.user_address}/g"
+    assert row["devtoolsFrontendUrl"].endswith(f"&wss={broker.user_address}/g")
     text = "ä" * (5 * MIB)
     for sender, receiver, message, expected in ((debugger, function, text, wrapped(text)), (function, debugger, wrapped(text), text)):
         thread = threading.Thread(target=sender.send, args=(message,))
