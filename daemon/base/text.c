@@ -100,6 +100,16 @@ bool text_is_token(const char *s)
 	return *s != '\0' && *p == '\0';
 }
 
+bool text_is_visible(const char *s)
+{
+	const char *p = s;
+
+	while (*p > ' ' && *p < 0x7f) {
+		p++;
+	}
+	return *s != '\0' && *p == '\0';
+}
+
 bool text_to_us(const char *s, int64_t *out)
 {
 	int64_t us = 0;

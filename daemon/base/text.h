@@ -35,6 +35,8 @@ void text_one_line(char *s); /* control characters become blanks */
 
 /* A token of RFC 9110, section 5.6.2: the name of a header or of a method. */
 bool text_is_token(const char *s);
+/* Nothing but visible ASCII: fit for any place of a request. "" is not. */
+bool text_is_visible(const char *s);
 
 void text_base64(struct buf *out, const void *data, size_t len);
 /* Strict: padding required, no blanks. false = not base64, out as it was. */

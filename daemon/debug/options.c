@@ -92,9 +92,11 @@ static int set_token_file(struct broker_config *cfg, const char *value, struct e
 	}
 	fclose(f);
 	line[strcspn(line, "\r\n")] = '\0';
-	if (strlen(line) < 16 || strlen(line) > 512) {
+	if (strlen(line) < 16 || strlen(line) > 512 || !text_is_visible(line)) {
 		explicit_bzero(line, sizeof(line));
-		return err_set(err, 2, "--token-file %.200s: its first line must be a token of 16 to 512 characters",
+		return err_set(err, 2,
+			       "--token-file %.200s: its first line must be a token of 16 to 512 visible ASCII "
+			       "characters, without blanks",
 			       value);
 	}
 	free(cfg->token);

@@ -115,6 +115,19 @@ static int load_addresses(const struct config *cfg, struct debug_settings *out, 
 	return 0;
 }
 
+/* A line end that came along from a file would end the header. */
+static int load_token(const struct config *cfg, struct debug_settings *out, struct err *err)
+{
+	out->token = cfg->debugger_token;
+	if (out->token != NULL && !text_is_visible(out->token)) {
+		return err_set(
+			err, 2,
+			"DEBUGGER_TOKEN: not allowed; expected visible ASCII characters only, no blanks or line "
+			"ends (its value is not shown)");
+	}
+	return 0;
+}
+
 static int load_mode(const struct config *cfg, struct debug_settings *out, struct err *err)
 {
 	const char *mode = cfg->debugger_mode;
@@ -150,10 +163,12 @@ int debug_settings_load(const struct config *cfg, struct debug_settings *out, st
 			(unsigned long long)cfg->managed_concurrency);
 	}
 	out->active = true;
-	out->token = cfg->debugger_token;
 	out->stop_at_handler = cfg->debugger_break;
 	out->key = make_key(cfg->debugger_id != NULL ? cfg->debugger_id : cfg->function_name);
-	return load_addresses(cfg, out, err) != 0 ? -1 : load_mode(cfg, out, err);
+	if (load_token(cfg, out, err) != 0 || load_addresses(cfg, out, err) != 0) {
+		return -1;
+	}
+	return load_mode(cfg, out, err);
 }
 
 void debug_settings_fini(struct debug_settings *s)

@@ -487,10 +487,12 @@ def test_ready_line_on_a_standard_descriptor(told):
     assert len(out.all()) == (1 if told == 1 else 0)
 
 
-def test_short_token(tmp_path):
-    (tmp_path / "t").write_text("too-few\n")
-    done = subprocess.run([BROKER, "--token-file", str(tmp_path / "t")], capture_output=True, text=True, timeout=LIMIT)
-    assert done.returncode == 2 and "16 to 512" in done.stderr and "too-few" not in done.stderr
+@pytest.mark.parametrize("token", ["too-few", "blanks-in the-token", "a-bell-in-\a-the-token", "umlauts-äöü-in-it"])
+@pytest.mark.parametrize("action", [[], ["connect", "ws://127.0.0.1:1/f"]], ids=["broker", "connect"])
+def test_bad_tokens(tmp_path, action, token):
+    (tmp_path / "t").write_text(token + "\n")
+    done = subprocess.run([BROKER, *action, "--token-file", str(tmp_path / "t")], capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 2 and "16 to 512 visible" in done.stderr and token not in done.stderr
 
 
 def test_help_version_and_address_in_use(broker):

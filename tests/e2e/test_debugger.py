@@ -528,3 +528,11 @@ def test_configuration_errors(env, said):
     done = run(["true"], env={"DEBUGGER_ACTIVE": "true", **env})
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("where", [{"DEBUGGER_BROKER_ADDRESS": "h"}, {"DEBUGGER_LISTEN": "127.0.0.1:9229"}])
+@pytest.mark.parametrize("end", ["\n", "\r\nX-Header: 1", " ", "\x7f", "ä"])
+def test_tokens_that_do_not_fit_a_header(where, end):
+    done = run(["true"], env={"DEBUGGER_ACTIVE": "true", "DEBUGGER_TOKEN": "the-secret" + end, **where})
+    assert done.returncode == 2
+    assert "DEBUGGER_TOKEN" in done.stderr and "the-secret" not in done.stderr

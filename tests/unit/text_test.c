@@ -237,6 +237,17 @@ static void test_json_escape(void **state)
 	buf_fini(&out);
 }
 
+static void test_visible(void **state)
+{
+	(void)state;
+	assert_true(text_is_visible("!0aZ~"));
+	assert_false(text_is_visible(""));
+	assert_false(text_is_visible("a b"));
+	assert_false(text_is_visible("a\n"));
+	assert_false(text_is_visible("\x7f"));
+	assert_false(text_is_visible("\xc3\xa4"));
+}
+
 static void test_controls(void **state)
 {
 	char line[] = "a\r\nb\x1b\x7f\xc3\xa9";
@@ -314,7 +325,7 @@ int main(void)
 		cmocka_unit_test(test_json_ascii),  cmocka_unit_test(test_uuid),
 		cmocka_unit_test(test_ends),	    cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_json_escape), cmocka_unit_test(test_controls),
-		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_visible),	    cmocka_unit_test(test_hash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
