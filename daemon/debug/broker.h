@@ -48,6 +48,7 @@ struct broker_opts {
 	struct tls *tls; /* for both addresses, not for plain TCP; NULL = none. Borrowed */
 };
 
+#define BROKER_MAX_KEY ((size_t)512) /* "/" and the id, as a request line has them */
 #define BROKER_MAX_MESSAGE ((size_t)100 * 1024 * 1024)
 #define BROKER_KEEPALIVE_US ((int64_t)30 * 1000 * 1000)
 

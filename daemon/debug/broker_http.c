@@ -16,8 +16,6 @@
 #define TEXT_TYPE "text/plain; charset=utf-8"
 #define JSON_TYPE "application/json; charset=utf-8"
 
-static const size_t key_max = 512;
-
 static void reply(struct httpd_req *req, int status, const char *type, struct blob *body)
 {
 	const struct httpd_header headers[] = {
@@ -255,7 +253,7 @@ void broker_on_request(void *ctx, struct httpd_req *req)
 		return;
 	}
 	access_key(&key, httpd_req_path(req), httpd_req_query(req));
-	if (key.len > key_max) {
+	if (key.len > BROKER_MAX_KEY) {
 		reply_text(req, 414, "the id is too long\n");
 	} else if (httpd_req_tag(req) == &b->user) {
 		on_user_request(b, req, ask == WS_ASK_OK, key.data);

@@ -254,7 +254,7 @@ static int set_target(struct broker_config *cfg, const char *url, struct err *er
 	if (cfg->target_path != NULL) {
 		return err_set(err, 2, "%.200s: one address is enough", url);
 	}
-	if (slash == NULL || slash[1] == '\0' || strpbrk(slash, " \r\n") != NULL) {
+	if (slash == NULL || slash[1] == '\0' || strpbrk(rest, " \r\n") != NULL) {
 		return err_set(err, 2, "%.200s: not allowed; expected ws://HOST:PORT/ID", url);
 	}
 	address = xstrndup(rest, (size_t)(slash - rest));
@@ -262,7 +262,7 @@ static int set_target(struct broker_config *cfg, const char *url, struct err *er
 	free(address);
 	cfg->target_path = xstrdup(slash);
 	cfg->target_tls = url[2] == 's';
-	if (r == 0 && cfg->target_host == NULL) {
+	if (r == 0 && (cfg->target_host == NULL || cfg->target_port == 0)) {
 		r = err_set(err, 2, "%.200s: not allowed; expected ws://HOST:PORT/ID", url);
 	}
 	return r;

@@ -118,7 +118,7 @@ static const struct option options[] = {
 	{ "DEBUGGER_ACTIVE", TEXT, AT(debugger_active), 0, 0, NULL, true,
 	  "any text but false: hold each invocation until a debugger is there; MAX_CONCURRENCY is 1 then" },
 	{ "DEBUGGER_BROKER_ADDRESS", TEXT, AT(debugger_broker), 0, 0, NULL, true,
-	  "HOST or HOST:PORT of the debug-broker (port 8080); wss://HOST:PORT with TLS" },
+	  "HOST or HOST:PORT of the debug-broker (port 8080); wss://HOST:PORT with TLS, ws:// without" },
 	{ "DEBUGGER_FUNCTION_ID", TEXT, AT(debugger_id), 0, 0, NULL, true,
 	  "what the debugger names to get this function; default: the function name" },
 	{ "DEBUGGER_MODE", TEXT, AT(debugger_mode), 0, 0, "inspector", true,

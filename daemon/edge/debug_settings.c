@@ -2,6 +2,7 @@
 /* Settings of the debugger. */
 #include "edge/debug_settings.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "debug/broker.h"
 #include "edge/config.h"
 #include "io/listen.h"
 
@@ -18,7 +20,28 @@ static const uint16_t broker_port = 8080;
 /* What debugpy listens at in everybody's examples. */
 static const uint16_t tcp_port = 5678;
 
-/* HOST, HOST:PORT, [V6], [V6]:PORT; *port stays without one. */
+/* A name, or an address of either kind; only IPv6 has colons, and maybe a zone behind a '%'. */
+static bool is_host(const char *host)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr v6;
+	size_t len = strcspn(host, "%");
+
+	if (!text_is_visible(host) || strpbrk(host, "/?#@[]") != NULL) {
+		return false;
+	}
+	if (strchr(host, ':') == NULL) {
+		return true;
+	}
+	if (len >= sizeof(address)) {
+		return false;
+	}
+	memcpy(address, host, len);
+	address[len] = '\0';
+	return inet_pton(AF_INET6, address, &v6) == 1;
+}
+
+/* HOST, HOST:PORT, [V6], [V6]:PORT; *port stays without one. *host may be set in either case. */
 static bool split(const char *text, char **host, uint16_t *port)
 {
 	const char *colon = strrchr(text, ':');
@@ -27,7 +50,7 @@ static bool split(const char *text, char **host, uint16_t *port)
 
 	if (colon != NULL && (strchr(text, ':') == colon || colon[-1] == ']')) {
 		len = (size_t)(colon - text);
-		if (!text_to_u64(colon + 1, 0, 65535, &number)) {
+		if (!text_to_u64(colon + 1, 1, 65535, &number)) {
 			return false;
 		}
 	} else {
@@ -39,7 +62,7 @@ static bool split(const char *text, char **host, uint16_t *port)
 	}
 	*port = (uint16_t)number;
 	*host = len > 0 ? xstrndup(text, len) : NULL;
-	return *host != NULL;
+	return *host != NULL && is_host(*host);
 }
 
 /* As Trek10's proxy has it: any text but "" and "false" means yes; the usual other forms of no are taken as such too. */
@@ -90,6 +113,8 @@ static uint16_t free_port(struct err *err)
 
 static int load_addresses(const struct config *cfg, struct debug_settings *out, struct err *err)
 {
+	const char *at = cfg->debugger_broker;
+
 	out->broker_port = broker_port;
 	if (cfg->debugger_listen != NULL) {
 		if (!split(cfg->debugger_listen, &out->listen_host, &out->listen_port) || out->listen_port == 0) {
@@ -105,12 +130,27 @@ static int load_addresses(const struct config *cfg, struct debug_settings *out, 
 			"without a broker)",
 			cfg->debugger_active);
 	}
-	out->broker_tls = text_starts(cfg->debugger_broker, "wss://");
-	if (!split(cfg->debugger_broker + (out->broker_tls ? 6 : 0), &out->broker_host, &out->broker_port)) {
+	out->broker_tls = text_starts(at, "wss://");
+	at += out->broker_tls ? 6 : text_starts(at, "ws://") ? 5 : 0;
+	if (!split(at, &out->broker_host, &out->broker_port)) {
 		return err_set(
 			err, 2,
-			"DEBUGGER_BROKER_ADDRESS=%.200s: not allowed; expected HOST, HOST:PORT or wss://HOST:PORT",
+			"DEBUGGER_BROKER_ADDRESS=%.200s: not allowed; expected HOST, HOST:PORT, ws://HOST:PORT "
+			"or wss://HOST:PORT",
 			cfg->debugger_broker);
+	}
+	return 0;
+}
+
+static int load_key(const struct config *cfg, struct debug_settings *out, struct err *err)
+{
+	out->key = make_key(cfg->debugger_id != NULL ? cfg->debugger_id : cfg->function_name);
+	if (strlen(out->key) > BROKER_MAX_KEY) {
+		return err_set(
+			err, 2,
+			"DEBUGGER_FUNCTION_ID=%.200s: not allowed; expected at most %zu characters, in a request "
+			"line, and this has %zu",
+			cfg->debugger_id, BROKER_MAX_KEY - 1, strlen(out->key) - 1);
 	}
 	return 0;
 }
@@ -164,8 +204,7 @@ int debug_settings_load(const struct config *cfg, struct debug_settings *out, st
 	}
 	out->active = true;
 	out->stop_at_handler = cfg->debugger_break;
-	out->key = make_key(cfg->debugger_id != NULL ? cfg->debugger_id : cfg->function_name);
-	if (load_token(cfg, out, err) != 0 || load_addresses(cfg, out, err) != 0) {
+	if (load_key(cfg, out, err) != 0 || load_token(cfg, out, err) != 0 || load_addresses(cfg, out, err) != 0) {
 		return -1;
 	}
 	return load_mode(cfg, out, err);

@@ -530,6 +530,30 @@ def test_configuration_errors(env, said):
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("address", ["http://a:1", "a b", "h:0", "wss://h:0", "h/f", "ws://h:1/", "[::1", "1::2::3:4", "::1%eth0\n",
+                                     "h\n", ":8080", "ws://", "[h]:1:2"])
+def test_addresses_that_are_none(address):
+    done = run(["true"], env={"DEBUGGER_ACTIVE": "true", "DEBUGGER_BROKER_ADDRESS": address})
+    assert done.returncode == 2
+    assert "DEBUGGER_BROKER_ADDRESS=" in done.stderr and "ws://HOST:PORT or wss://HOST:PORT" in done.stderr
+
+
+def test_an_address_with_the_plain_scheme(start, broker):
+    daemon = start(env={"DEBUGGER_ACTIVE": "true", "DEBUGGER_BROKER_ADDRESS": f"ws://{broker.lambda_address}",
+                        "DEBUGGER_FUNCTION_ID": "x" * 511, "DEBUGGER_PORT": "9"})
+    future = daemon.later({"x": 1})
+    waiting(daemon)
+    broker.debugger("/" + "x" * 511)
+    assert json.loads(future.result(LIMIT).body) == {"x": 1}
+
+
+@pytest.mark.parametrize("name", ["x" * 512, "ä" * 86])
+def test_an_id_that_no_broker_takes(name):
+    done = run(["true"], env={"DEBUGGER_ACTIVE": "true", "DEBUGGER_BROKER_ADDRESS": "h", "DEBUGGER_FUNCTION_ID": name})
+    assert done.returncode == 2
+    assert "DEBUGGER_FUNCTION_ID=" in done.stderr and "at most 511 characters" in done.stderr
+
+
 @pytest.mark.parametrize("where", [{"DEBUGGER_BROKER_ADDRESS": "h"}, {"DEBUGGER_LISTEN": "127.0.0.1:9229"}])
 @pytest.mark.parametrize("end", ["\n", "\r\nX-Header: 1", " ", "\x7f", "ä"])
 def test_tokens_that_do_not_fit_a_header(where, end):
