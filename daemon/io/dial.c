@@ -40,7 +40,7 @@ struct dial {
 	struct loop_grave grave;
 	dial_fn done;
 	void *ctx;
-	int64_t limit_us;
+	int64_t deadline_us;
 	int fd;
 	bool resolved;
 	int error; /* of the last attempt */
@@ -121,10 +121,15 @@ static bool try_address(struct dial *d, unsigned i)
 	return true;
 }
 
+/* Each address gets an equal share of what is left: one that swallows packets must not use it up for the others. */
 static void try_next(struct dial *d)
 {
 	while (d->next < d->answer.count) {
+		int64_t now = loop_now_us(d->loop);
+		int64_t share = (d->deadline_us - now) / (int64_t)(d->answer.count - d->next);
+
 		if (try_address(d, d->next++)) {
+			loop_timer_set(d->loop, &d->timer, now + share);
 			return;
 		}
 	}
@@ -152,12 +157,15 @@ static void on_timer(void *ctx)
 {
 	struct dial *d = ctx;
 
-	if (d->resolved && d->fd < 0) {
-		loop_timer_set(d->loop, &d->timer, loop_now_us(d->loop) + d->limit_us);
-		try_next(d);
-	} else {
+	if (!d->resolved) {
 		finish(d, -1, "timed out");
+		return;
 	}
+	if (d->fd >= 0) {
+		d->error = ETIMEDOUT;
+		drop_fd(d);
+	}
+	try_next(d);
 }
 
 static int look_up(const char *host, const char *port, int flags, struct answer *out)
@@ -232,7 +240,7 @@ struct dial *dial_start(struct loop *loop, const char *host, uint16_t port, int6
 	d->loop = loop;
 	d->done = done;
 	d->ctx = ctx;
-	d->limit_us = limit_us;
+	d->deadline_us = now + limit_us;
 	d->fd = -1;
 	d->error = EADDRNOTAVAIL;
 	loop_timer_init(&d->timer, on_timer, d);
@@ -240,12 +248,12 @@ struct dial *dial_start(struct loop *loop, const char *host, uint16_t port, int6
 	if (look_up(host, service, AI_NUMERICHOST, &d->answer) == 0) {
 		/* A failure may show at once, and done must not come before this returns. */
 		d->resolved = true;
-		loop_timer_set(loop, &d->timer, now + limit_us);
+		loop_timer_set(loop, &d->timer, d->deadline_us);
 		if (!try_address(d, d->next++)) {
 			loop_timer_set(loop, &d->timer, now);
 		}
 		return d;
 	}
-	loop_timer_set(loop, &d->timer, start_look_up(d, host, service) == 0 ? now + limit_us : now);
+	loop_timer_set(loop, &d->timer, start_look_up(d, host, service) == 0 ? d->deadline_us : now);
 	return d;
 }
