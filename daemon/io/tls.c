@@ -66,7 +66,9 @@ struct relay {
 static const char *reason(const struct relay *r)
 {
 	long verified = r != NULL ? SSL_get_verify_result(r->ssl) : X509_V_OK;
-	const char *text = ERR_reason_error_string(ERR_get_error());
+	unsigned long e = ERR_get_error();
+	/* OpenSSL has no text for what the system says. */
+	const char *text = ERR_GET_LIB(e) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
 
 	if (verified != X509_V_OK) {
 		text = X509_verify_cert_error_string(verified);

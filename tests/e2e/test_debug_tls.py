@@ -109,7 +109,8 @@ def test_unknown_certificates_are_refused(start, broker, pki):
 
 
 @pytest.mark.parametrize("cert, key, said", [
-    ("server.pem", None, "belong together"), ("server.pem", "stranger.key", "stranger.key"), ("nothing", "server.key", "nothing"),
+    ("server.pem", None, "belong together"), ("server.pem", "stranger.key", "stranger.key"),
+    ("nothing", "server.key", "nothing: No such file"), ("server.pem", "nothing", "nothing: No such file"),
     ("server.key", "server.key", "server.key")])
 def test_bad_files(pki, cert, key, said):
     flags = [f"--tls-cert={pki}/{cert}"] + ([f"--tls-key={pki}/{key}"] if key else [])
@@ -117,3 +118,10 @@ def test_bad_files(pki, cert, key, said):
                           capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 2
     assert said in done.stderr and done.stderr.strip().count("\n") == 0
+
+
+def test_missing_authorities(pki):
+    done = subprocess.run([BROKER, "connect", "wss://127.0.0.1:1/f", f"--ca-file={pki}/nothing"], capture_output=True, text=True,
+                          timeout=LIMIT)
+    assert done.returncode == 2
+    assert "nothing: No such file" in done.stderr
