@@ -194,6 +194,8 @@ static int set_listen(struct broker_config *cfg, const char *value, struct err *
 
 static const struct flag common_flags[] = {
 	{ "--token-file", "FILE", set_token_file, "the first line of FILE is the token that everybody must show" },
+	{ "--insecure", NULL, set_insecure,
+	  "listen on other addresses than loopback also where nobody is asked for a token" },
 	{ "--log-level", "LEVEL", set_level, "TRACE, DEBUG, INFO, WARN or ERROR (default INFO)" },
 	{ "--log-format", "FORMAT", set_format, "text or json (default text)" },
 	{ "--ready-fd", "N", set_ready, "when everything listens, the addresses are written to this descriptor" },
@@ -206,7 +208,6 @@ static const struct flag broker_flags[] = {
 	  "where debuggers and browsers connect (default port 9229; host as above)" },
 	{ "--tcp", "HOST:PORT=ID", set_tcp,
 	  "debuggers that connect here by plain TCP get the function ID; may be given again" },
-	{ "--insecure", NULL, set_insecure, "without a token listen on other addresses than loopback all the same" },
 	{ "--tls-cert", "FILE", set_tls_cert,
 	  "certificate with its chain, PEM: both addresses speak TLS (https, wss)" },
 	{ "--tls-key", "FILE", set_tls_key, "its key, PEM" },
@@ -327,6 +328,26 @@ static int check_exposed(const struct broker_config *cfg, const char *flag, cons
 		       flag, host);
 }
 
+/* Plain TCP has no place for a token. */
+static int check_plain(const struct broker_config *cfg, const char *flag, const char *host, struct err *err)
+{
+	if (cfg->insecure || access_is_loopback(host)) {
+		return 0;
+	}
+	return err_set(err, 2,
+		       "%s %.200s: plain TCP cannot show a token, so only loopback addresses are allowed; --insecure "
+		       "allows others",
+		       flag, host);
+}
+
+static int finish_connect(const struct broker_config *cfg, struct err *err)
+{
+	if (cfg->target_path == NULL) {
+		return err_set(err, 2, "connect: the address is missing; expected ws://HOST:PORT/ID");
+	}
+	return cfg->listen_host != NULL ? check_plain(cfg, "--listen", cfg->listen_host, err) : 0;
+}
+
 static int finish_broker(struct broker_config *cfg, struct err *err)
 {
 	const char *host = cfg->token != NULL ? "0.0.0.0" : "127.0.0.1";
@@ -342,12 +363,8 @@ static int finish_broker(struct broker_config *cfg, struct err *err)
 		return -1;
 	}
 	for (size_t i = 0; i < cfg->tcp_count; i++) {
-		/* Plain TCP has no place for a token. */
-		if (!cfg->insecure && !access_is_loopback(cfg->tcp[i].host)) {
-			return err_set(err, 2,
-				       "--tcp %.200s: plain TCP cannot show a token, so only loopback addresses are "
-				       "allowed; --insecure allows others",
-				       cfg->tcp[i].host);
+		if (check_plain(cfg, "--tcp", cfg->tcp[i].host, err) != 0) {
+			return -1;
 		}
 	}
 	o->lambda_host = cfg->lambda_host;
@@ -373,10 +390,7 @@ int broker_config_load(struct broker_config *cfg, int argc, char **argv, struct 
 	if (cfg->action == BROKER_RUN) {
 		return finish_broker(cfg, err);
 	}
-	if (cfg->action == BROKER_CONNECT && cfg->target_path == NULL) {
-		return err_set(err, 2, "connect: the address is missing; expected ws://HOST:PORT/ID");
-	}
-	return 0;
+	return cfg->action == BROKER_CONNECT ? finish_connect(cfg, err) : 0;
 }
 
 void broker_config_fini(struct broker_config *cfg)

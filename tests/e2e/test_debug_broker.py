@@ -461,6 +461,7 @@ def test_web_pages_are_no_functions(broker):
     (["--max-message", "0"], "1 to 1024"), (["--ping", "x"], "expected seconds"), (["--nonsense"], "--nonsense"),
     (["--user-address"], "a value is missing"), (["--tcp", "1"], "HOST:PORT=ID"), (["--tcp", "0.0.0.0:1=x"], "loopback"),
     (["connect"], "ws://HOST:PORT/ID"), (["connect", "http://x"], "ws://HOST:PORT/ID"),
+    (["connect", "ws://h:1/f", "--listen=0.0.0.0:0"], "--listen 0.0.0.0: plain TCP cannot show a token"),
     (["connect", "ws://h:0/f"], "ws://HOST:PORT/ID"), (["connect", "ws://a b:1/f"], "ws://HOST:PORT/ID"),
     (["--log-level", "x"], "expected TRACE"), (["--log-format", "x"], "text or json"), (["word"], "unknown argument"),
     (["--ready-fd", "0"], "expected an open descriptor"), (["--ready-fd", "77"], "expected an open descriptor"),
