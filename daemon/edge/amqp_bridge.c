@@ -268,11 +268,20 @@ static void on_delivery(struct amqp_bridge *b, struct amqp_mail *m)
 	}
 }
 
-/* The broker closes the channel on a reply, again and again: over its size limit, say. The caller is told what it can be. */
+/*
+ * The broker closes the channel on a reply, again and again: over its size limit, say. The caller is told what it can be,
+ * and if the broker does not take that either, there is nobody to tell.
+ */
 static void on_refused(struct amqp_bridge *b, struct amqp_mail *m)
 {
 	struct invoke_error e;
 
+	if (amqp_message_header(&m->msg, "x-amzn-ErrorType") != NULL) {
+		log_error("AMQP request ends without a reply: the broker refused the error, too queue=%s",
+			  m->routing_key);
+		amqp_ack(b->consumer, m->tag);
+		return;
+	}
 	invoke_error_set(&e, 502, "ServiceException", true, "The message broker refused the reply: %.300s", m->text);
 	m->msg.reply_to = xstrdup(m->routing_key);
 	answer(b, amqp_rpc_error(&m->msg, &e), m->tag);

@@ -411,6 +411,26 @@ def test_reply_that_the_broker_does_not_take(serve, mortal, caller, queue):
     one.delete(queue)
 
 
+def nothing_is_left(d, one, queue):
+    """After the daemon has ended nothing is unacknowledged."""
+    assert d.stop() == 0
+    one.wait_depth(queue, lambda depth: depth == (0, 0))
+    one.delete(queue)
+
+
+def test_user_that_may_not_publish(serve, mortal, caller, queue):
+    """No reply can be sent, not even one that says so: each request is run once and done with."""
+    mortal.ctl("add_user", f"mute-{queue}", "word")
+    mortal.ctl("set_permissions", "-p", "/", f"mute-{queue}", ".*", "^$", ".*")
+    d = serve([ECHO], at=mortal, env={**DURABLE, "AMQP_URI": mortal.uri(f"mute-{queue}", "word")})
+    one = caller()
+    for n in range(2):
+        one.send(queue, b"%d" % n)
+    d.err.wait("ends without a reply", 2)
+    assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 2
+    nothing_is_left(d, one, queue)
+
+
 # --- memory alarm ---
 
 def http_latency(d, count=200):
