@@ -67,7 +67,7 @@ enum amqp_kind {
 	AMQP_CANCELLED, /* consumer: after amqp_consumer_cancel no more deliveries follow */
 	AMQP_CONFIRMED, /* publisher: msg (its body is gone) is the broker's; only if notify was asked for */
 	AMQP_RETURNED,	/* publisher: msg was mandatory, and there is no such queue; known by correlation_id */
-	AMQP_REFUSED,	/* publisher: the broker closes the channel on msg (its body is gone); text, tag */
+	AMQP_REFUSED,	/* publisher: the broker closes channel or connection on msg (its body is gone); text, tag */
 	AMQP_BLOCKED,	/* publisher: the broker takes nothing for now */
 	AMQP_UNBLOCKED,
 	AMQP_FAILED, /* text; attempts at the start are used up */
@@ -95,6 +95,7 @@ struct amqp_mail {
 	/* private */
 	uint64_t seq;
 	unsigned tries;
+	unsigned refusals; /* of these, alone, and ended by the broker */
 	bool was_returned;
 	struct mailbox *ack_to;
 };

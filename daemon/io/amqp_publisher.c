@@ -14,7 +14,7 @@
 
 /* Confirmations are read in between, so that they do not pile up. */
 static const unsigned batch = 64;
-static const unsigned tries_max = 3;
+static const unsigned refusals_max = 3;
 
 struct amqp_publisher {
 	struct amqp_worker w;
@@ -184,12 +184,20 @@ static int on_flush(struct amqp_worker *w, struct err *err)
 	return 0;
 }
 
-/* Published alone several times, and each time the connection went: it is the message. */
+/* A whole connection is closed for a message, too, if the broker stumbles over it; 320 is its operator's or its own end. */
+static bool is_closed_by_broker(const char *why)
+{
+	return text_starts(why, "channel closed") ||
+	       (text_starts(why, "connection closed") && !text_starts(why, "connection closed by the broker: 320"));
+}
+
+/* Published alone several times, and each time the broker hung up: it is the message. */
 static void refuse_culprit(struct amqp_publisher *p, const char *why)
 {
 	struct amqp_mail *m = list_empty(&p->unconfirmed) ? NULL : mail_of(p->unconfirmed.next);
 
-	if (m == NULL || m->tries < tries_max || !text_starts(why, "channel closed")) {
+	if (m == NULL || m->mail.link.next != &p->unconfirmed || !is_closed_by_broker(why) ||
+	    ++m->refusals < refusals_max) {
 		return;
 	}
 	log_error("AMQP the broker refuses a message, giving up on it queue=%s reason=\"%s\"", m->routing_key, why);

@@ -418,6 +418,17 @@ def nothing_is_left(d, one, queue):
     one.delete(queue)
 
 
+def test_reply_to_that_closes_the_connection(serve, mortal, caller, queue):
+    """The broker closes the whole connection on a reply to such an address: others are served, and the request has an end."""
+    d = serve([ECHO], at=mortal, env=DURABLE)
+    one = caller()
+    one.send(queue, b"[1]", reply_to="amq.rabbitmq.reply-to.!!!!.k")
+    for n in range(10):
+        assert one.call(queue, b"%d" % n).body == b"%d" % n
+    assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 11
+    nothing_is_left(d, one, queue)
+
+
 def test_user_that_may_not_publish(serve, mortal, caller, queue):
     """No reply can be sent, not even one that says so: each request is run once and done with."""
     mortal.ctl("add_user", f"mute-{queue}", "word")
