@@ -53,52 +53,66 @@ struct delivery {
 	struct amqp_bridge *bridge;
 	struct amqp_tag tag;
 	struct amqp_message msg; /* without its body */
-	uint64_t body_hash;
+	bool redelivered;
 };
 
 /* --- poison: messages that end the runtime --- */
 
-/* A message without an id is known by what is in it (FNV-1a). */
-static uint64_t hash(const struct blob *b)
+/* FNV-1a */
+static uint64_t hash(uint64_t h, const char *data, size_t len)
 {
-	uint64_t h = 14695981039346656037u;
-
-	for (size_t i = 0; i < b->len; i++) {
-		h = (h ^ (unsigned char)b->data[i]) * 1099511628211u;
+	for (size_t i = 0; i < len; i++) {
+		h = (h ^ (unsigned char)data[i]) * 1099511628211u;
 	}
 	return h;
 }
 
-static const char *key_of(const struct delivery *d, size_t *len)
+/* A message without an id is known by what is in it. Correlation ids alone are no ids: clients begin to count at 1. */
+static uint64_t hash_content(const struct delivery *d)
+{
+	const struct blob *body = d->inv.event->body;
+
+	return hash(hash(14695981039346656037u, d->msg.correlation_id, d->msg.correlation_len), body->data,
+		    body->len);
+}
+
+static const char *key_of(const struct delivery *d, uint64_t *content, size_t *len)
 {
 	if (d->msg.message_id != NULL) {
 		*len = strlen(d->msg.message_id);
 		return d->msg.message_id;
 	}
-	if (d->msg.correlation_len > 0) {
-		*len = d->msg.correlation_len;
-		return d->msg.correlation_id;
+	*content = hash_content(d);
+	*len = sizeof(*content);
+	return (const char *)content;
+}
+
+static void forget_crashes(const struct delivery *d)
+{
+	uint64_t content;
+	size_t len;
+	const char *key;
+
+	/* A message that comes for the first time has none. */
+	if (d->redelivered) {
+		key = key_of(d, &content, &len);
+		crash_count_forget(d->bridge->crashes, key, len);
 	}
-	*len = sizeof(d->body_hash);
-	return (const char *)&d->body_hash;
 }
 
 /* How often was it delivered and ended the runtime, this time included? */
 static unsigned count_crash(const struct delivery *d)
 {
+	uint64_t content;
 	size_t len;
-	const char *key = key_of(d, &len);
-	unsigned own = crash_count_add(d->bridge->crashes, key, len);
+	const char *key = key_of(d, &content, &len);
+	unsigned own;
 
+	if (!d->redelivered) {
+		crash_count_forget(d->bridge->crashes, key, len); /* of another message that looks the same */
+	}
+	own = crash_count_add(d->bridge->crashes, key, len);
 	return d->msg.delivery_count >= (int64_t)own ? (unsigned)d->msg.delivery_count + 1 : own;
-}
-
-static void forget_crashes(const struct delivery *d)
-{
-	size_t len;
-	const char *key = key_of(d, &len);
-
-	crash_count_forget(d->bridge->crashes, key, len);
 }
 
 /* --- the end of a delivery --- */
@@ -175,8 +189,8 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 		log_warn("AMQP message is answered with the error: it ended the runtime too often requestId=%s "
 			 "deliveries=%u",
 			 inv->event->id, crashes);
-		forget_crashes(d);
 	}
+	forget_crashes(d);
 	if (wants_reply(&d->msg, inv->event)) {
 		reply = amqp_rpc_reply(b->deps.cfg, &d->msg, inv->event, out);
 	}
@@ -237,9 +251,7 @@ static void run(struct amqp_bridge *b, struct amqp_mail *m, struct event *ev)
 	d->tag = m->tag;
 	d->msg = m->msg;
 	memset(&m->msg, 0, sizeof(m->msg));
-	if (d->msg.message_id == NULL && d->msg.correlation_len == 0) {
-		d->body_hash = hash(ev->body);
-	}
+	d->redelivered = m->redelivered;
 	list_push_back(&b->deliveries, &d->link);
 	b->running++;
 	invocation_init(&d->inv, &delivery_ops, ev);

@@ -520,6 +520,18 @@ def test_message_that_crashes_the_runtime(serve, client, queue, env):
         client.delete(queue)
 
 
+@pytest.mark.parametrize("ids", [{"correlation_id": None}, {"correlation_id": "1"}, {"message_id": "1"}], ids=["none", "correlation", "message"])
+def test_messages_that_look_the_same(serve, client, queue, ids, tmp_path):
+    """Each ends the runtime once, and is answered by the next one: the crashes of one are not held against another."""
+    file = tmp_path / "crash"
+    d = serve(env={"AMQP_MAX_DELIVERIES": "2"})
+    for _ in range(3):
+        file.touch()
+        client.send(queue, json.dumps({"do": "exit_once", "file": str(file)}).encode(), **ids)
+        assert client.take()[0].body == b"here"
+    assert d.metrics()['lambda_invocations_total{outcome="exit"}'] == 3
+
+
 @pytest.mark.parametrize("env", [DURABLE, QUORUM], ids=["classic", "quorum"])
 def test_message_that_takes_the_daemon_with_it(serve, client, queue, env):
     """With a quorum queue the broker counts, so it is given up; a classic one says only that it was delivered before."""
