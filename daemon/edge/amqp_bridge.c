@@ -21,6 +21,8 @@
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
+static const int returns_per_crash = 10;
+
 enum phase { SERVING, CANCELLING, FINISHING_PUBLISHER, FINISHING_CONSUMER, FINISHED };
 
 struct amqp_bridge {
@@ -100,19 +102,17 @@ static void forget_crashes(const struct delivery *d)
 	}
 }
 
-/* How often was it delivered and ended the runtime, this time included? */
+/* How often did it end a runtime here, this time included? */
 static unsigned count_crash(const struct delivery *d)
 {
 	uint64_t content;
 	size_t len;
 	const char *key = key_of(d, &content, &len);
-	unsigned own;
 
 	if (!d->redelivered) {
 		crash_count_forget(d->bridge->crashes, key, len); /* of another message that looks the same */
 	}
-	own = crash_count_add(d->bridge->crashes, key, len);
-	return d->msg.delivery_count >= (int64_t)own ? (unsigned)d->msg.delivery_count + 1 : own;
+	return crash_count_add(d->bridge->crashes, key, len);
 }
 
 /* --- the end of a delivery --- */
@@ -218,10 +218,13 @@ static void answer_dry_run(struct amqp_bridge *b, const struct amqp_mail *m, con
 	blob_unref(out.body);
 }
 
-/* A daemon that is killed by what the function does leaves no crash count, but a quorum queue counts. */
+/*
+ * A daemon that is killed by what the function does leaves no crash count, but a quorum queue counts. It counts what was
+ * given back without having run, too, by daemons that came and went: so much more is borne.
+ */
 static bool was_tried_too_often(const struct amqp_bridge *b, const struct amqp_mail *m)
 {
-	return m->msg.delivery_count >= (int64_t)b->deps.settings->max_deliveries;
+	return m->msg.delivery_count >= (int64_t)b->deps.settings->max_deliveries * returns_per_crash;
 }
 
 static void give_up(struct amqp_bridge *b, struct amqp_mail *m, struct event *ev)

@@ -532,14 +532,31 @@ def test_messages_that_look_the_same(serve, client, queue, ids, tmp_path):
     assert d.metrics()['lambda_invocations_total{outcome="exit"}'] == 3
 
 
+def test_message_that_never_ran(serve, client, queue):
+    """It waits behind others in daemons that are told to end. A quorum queue counts each of these, too."""
+    env = {**QUORUM, "AMQP_MAX_DELIVERIES": "2"}
+    client.declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+    for n in range(4):
+        d = serve(IDLE, env={**env, "AMQP_PREFETCH": "2"})
+        if n == 0:
+            rid = client.send(queue, b"[1]", delivery_mode=2)
+        d.wait_metric("lambda_amqp_running", 1)
+        assert d.stop() == 0
+    serve([ECHO], env=env)
+    reply = client.reply(rid)
+    assert (reply.properties.type, reply.body) == ("response", b"[1]")
+    client.delete(queue)
+
+
 @pytest.mark.parametrize("env", [DURABLE, QUORUM], ids=["classic", "quorum"])
 def test_message_that_takes_the_daemon_with_it(serve, client, queue, env):
-    """With a quorum queue the broker counts, so it is given up; a classic one says only that it was delivered before."""
-    settings = {**env, "AMQP_MAX_DELIVERIES": "2", "AWS_LAMBDA_FUNCTION_TIMEOUT": "600", "PRINT_REPORTS": "true"}
+    """With a quorum queue the broker counts, so it is given up after ten times AMQP_MAX_DELIVERIES; a classic one says only
+    that it was delivered before."""
+    settings = {**env, "AMQP_MAX_DELIVERIES": "1", "AWS_LAMBDA_FUNCTION_TIMEOUT": "600", "PRINT_REPORTS": "true"}
     client.declare(queue, durable=True, arguments={"x-queue-type": "quorum"} if env is QUORUM else None)
     poison = client.send(queue, b'{"do": "hang"}', delivery_mode=2)
     runs = 0
-    for _ in range(6):
+    for _ in range(12):
         d = serve(env=settings)
         waiting = d.pool.submit(d.out.wait, "START RequestId")
         client.wait(lambda: client.arrived or waiting.done())
@@ -553,6 +570,6 @@ def test_message_that_takes_the_daemon_with_it(serve, client, queue, env):
     if env is QUORUM:
         reply = client.reply(poison)
         assert reply.properties.type == "error"
-        assert 2 <= runs <= 3
+        assert 10 <= runs <= 11
         client.wait_depth(queue, lambda depth: depth[0] == 0)
     client.delete(queue)
