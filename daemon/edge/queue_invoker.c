@@ -24,7 +24,7 @@
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
-/* How long a call waits for a broker that is away. */
+/* How long a call waits for a broker that is away, or takes nothing. */
 static const int64_t patience_us = 5 * 1000000;
 /* Our queue for replies outlives our connection by this. */
 static const uint32_t reply_queue_ms = 60000;
@@ -45,6 +45,7 @@ struct queue_invoker {
 	unsigned running;
 	bool consumer_up;
 	bool publisher_up;
+	bool blocked; /* the broker takes nothing for now */
 	uint64_t outcomes[OUTCOME_COUNT];
 	uint64_t cancelled;
 	uint64_t strays; /* replies that nobody waits for */
@@ -66,6 +67,12 @@ static struct queue_invoker *of(const struct invoker *self)
 static bool is_up(const struct queue_invoker *q)
 {
 	return q->consumer_up && q->publisher_up;
+}
+
+/* What is given to the publisher cannot be taken back when its caller goes: so it is not given what would only wait there. */
+static bool can_send(const struct queue_invoker *q)
+{
+	return is_up(q) && !q->blocked;
 }
 
 static struct list *bucket_of(struct queue_invoker *q, const char *id, size_t len)
@@ -186,6 +193,13 @@ static void send_call(struct queue_invoker *q, struct call *c, int64_t now_us)
 	amqp_publish(q->publisher, make_request(q, c->inv->event));
 }
 
+static void send_waiting(struct queue_invoker *q)
+{
+	while (can_send(q) && !list_empty(&q->waiting)) {
+		send_call(q, list_first(&q->waiting, struct call, link), loop_now_us(q->deps.loop));
+	}
+}
+
 static void submit(struct invoker *self, struct invocation *inv)
 {
 	struct queue_invoker *q = of(self);
@@ -205,7 +219,7 @@ static void submit(struct invoker *self, struct invocation *inv)
 	list_push_back(bucket_of(q, inv->event->id, strlen(inv->event->id)), &c->bucket);
 	list_push_back(&q->waiting, &c->link);
 	q->running++;
-	if (is_up(q)) {
+	if (can_send(q)) {
 		send_call(q, c, now_us);
 	}
 	arm(q);
@@ -324,15 +338,20 @@ static void on_up(struct queue_invoker *q, const struct amqp_mail *m)
 
 	if (m->publisher) {
 		q->publisher_up = up;
+		q->blocked = false; /* the next connection is told anew */
 	} else {
 		q->consumer_up = up;
 	}
 	if (up && m->fresh && !q->deps.settings->durable) {
 		end_lost(q);
 	}
-	while (is_up(q) && !list_empty(&q->waiting)) {
-		send_call(q, list_first(&q->waiting, struct call, link), loop_now_us(q->deps.loop));
-	}
+	send_waiting(q);
+}
+
+static void on_blocked(struct queue_invoker *q, bool blocked)
+{
+	q->blocked = blocked;
+	send_waiting(q);
 }
 
 static void on_mail(void *ctx, struct amqp_mail *m)
@@ -357,9 +376,11 @@ static void on_mail(void *ctx, struct amqp_mail *m)
 	case AMQP_FAILED:
 		q->deps.failed(q->deps.ctx, m->text);
 		break;
-	case AMQP_CANCELLED:
 	case AMQP_BLOCKED:
 	case AMQP_UNBLOCKED:
+		on_blocked(q, m->kind == AMQP_BLOCKED);
+		break;
+	case AMQP_CANCELLED:
 	case AMQP_ENDED:
 	case AMQP_PUBLISH:
 	case AMQP_ACK:

@@ -124,8 +124,8 @@ static int on_event(struct amqp_worker *w, struct amqp_event *ev, struct err *er
 		break;
 	case AMQP_EV_BLOCKED:
 		p->blocked = true;
-		log_warn("AMQP the broker takes no messages for now reason=\"%s\"", ev->text);
 		amqp_worker_tell(w, AMQP_BLOCKED, ev->text);
+		log_warn("AMQP the broker takes no messages for now reason=\"%s\"", ev->text);
 		break;
 	case AMQP_EV_UNBLOCKED:
 		p->blocked = false;

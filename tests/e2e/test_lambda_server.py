@@ -422,6 +422,34 @@ def test_memory_alarm(serve, gateway, mortal, queue):
     assert server.invoke(b"[2]", name=queue).body == b"[2]"
 
 
+def test_callers_that_go_while_the_broker_blocks(serve, gateway, mortal, queue, tmp_path):
+    """Nothing of them stays, and nothing is run for them: neither for who hangs up nor for who gets an error."""
+    ran = tmp_path / "ran"
+    event = {"do": "note", "file": str(ran)}
+    serve(at=mortal)
+    server = gateway(at=mortal, env={"MAX_PENDING": "2"})
+    mortal.memory_alarm(True)
+    try:
+        # The broker says that it blocks when it is given something.
+        first = server.later(event, name=queue)
+        server.err.wait("takes no messages for now")
+        for _ in range(5):
+            gone = http.client.HTTPConnection(*server.invoke_address, timeout=LIMIT)
+            gone.request("POST", f"/2015-03-31/functions/{queue}/invocations", body=json.dumps(event))
+            server.wait_metric("lambda_invocations_running", 2)
+            gone.close()
+            server.wait_metric("lambda_invocations_running", 1)
+        refused = server.later(event, name=queue)
+        server.wait_metric("lambda_invocations_running", 2)
+        is_error(server.invoke(event, name=queue), 429, "TooManyRequestsException")
+        is_error(refused.result(LIMIT), 503, "ServiceException")
+    finally:
+        mortal.memory_alarm(False)
+    assert first.result(LIMIT).status == 200
+    assert server.invoke(event, name=queue).status == 200
+    assert len(ran.read_text().splitlines()) == 2
+
+
 # --- start and end ---
 
 def test_sigterm_drains(gateway, worker, queue):
