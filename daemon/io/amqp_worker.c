@@ -17,6 +17,7 @@
 static const int64_t eager_us = (int64_t)60 * 1000000;
 static const int64_t eager_wait_us = 100 * 1000;
 static const int64_t complain_every_us = 10 * 1000000;
+static const unsigned complaints_at_start = 10;
 static const int64_t short_life_us = 1000000;
 /* A thread that has said that it ended has this long to return. */
 static const int64_t join_wait_ms = 1000;
@@ -47,7 +48,8 @@ static int64_t jitter(struct amqp_worker *w, int64_t us)
 static void plan_retry(struct amqp_worker *w, int64_t now_us)
 {
 	bool eager = w->ever_up && now_us - w->down_since_us < eager_us;
-	int64_t wait = eager && eager_wait_us < w->uri->retry_delay_us ? eager_wait_us : w->uri->retry_delay_us;
+	/* retry_delay may be 0: that must not become a loop that only spins. */
+	int64_t wait = eager || w->uri->retry_delay_us < eager_wait_us ? eager_wait_us : w->uri->retry_delay_us;
 
 	w->next_try_us = now_us + jitter(w, wait);
 }
@@ -85,7 +87,7 @@ static int failed_try(struct amqp_worker *w, const struct err *err)
 		amqp_worker_tell(w, AMQP_FAILED, err->msg);
 		return -1;
 	}
-	if (!w->ever_up || now_us - w->complained_us >= complain_every_us) {
+	if ((!w->ever_up && w->failures <= complaints_at_start) || now_us - w->complained_us >= complain_every_us) {
 		w->complained_us = now_us;
 		log_warn("AMQP no connection yet, reconnecting role=%s host=%s port=%u attempt=%u reason=\"%s\"",
 			 role(w), w->uri->host, w->uri->port, w->failures, err->msg);

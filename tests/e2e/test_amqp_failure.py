@@ -78,6 +78,15 @@ def test_no_broker_at_start(queue):
     assert "hidden" not in done.stderr
 
 
+def test_no_delay_between_attempts():
+    """It does not spin, and says the same only a few times."""
+    began = time.monotonic()
+    done = run([ECHO], env={"AMQP_URI": f"amqp://127.0.0.1:{free_ports(1)[0]}?connection_attempts=21&retry_delay=0"})
+    assert done.returncode == 1
+    assert time.monotonic() - began > 1.4
+    assert 2 <= done.stderr.count("no connection yet") <= 20
+
+
 def test_one_attempt_is_the_default(queue):
     done = run([ECHO], env={"AMQP_URI": f"amqp://127.0.0.1:{free_ports(1)[0]}"})
     assert done.returncode == 1
