@@ -22,6 +22,7 @@
 #include "loop/mailbox.h"
 
 static const int returns_per_crash = 10;
+static const int64_t consumer_timeout_us = (int64_t)1800 * 1000000;
 
 enum phase { SERVING, CANCELLING, FINISHING_PUBLISHER, FINISHING_CONSUMER, FINISHED };
 
@@ -427,10 +428,22 @@ static int start_threads(struct amqp_bridge *b)
 	return b->consumer != NULL ? 0 : -1;
 }
 
+/* The broker does not tell how long it waits: its default is taken. */
+static void check_consumer_timeout(const struct config *cfg)
+{
+	if (cfg->timeout_us > consumer_timeout_us) {
+		log_warn("AWS_LAMBDA_FUNCTION_TIMEOUT=%lld: RabbitMQ takes back what is not acknowledged after its "
+			 "consumer_timeout, by default 1800 s, and the message is run again; set consumer_timeout "
+			 "higher",
+			 (long long)(cfg->timeout_us / 1000000));
+	}
+}
+
 struct amqp_bridge *amqp_bridge_new(const struct amqp_bridge_deps *deps, struct err *err)
 {
 	struct amqp_bridge *b = xcalloc(1, sizeof(*b));
 
+	check_consumer_timeout(deps->cfg);
 	b->deps = *deps;
 	list_init(&b->deliveries);
 	loop_fd_init(&b->source, on_inbox, b);

@@ -401,6 +401,13 @@ def test_channel_closed_for_an_unacknowledged_delivery(serve, mortal, caller, qu
     one.delete(queue)
 
 
+@pytest.mark.parametrize("timeout,warns", [("1800", False), ("1801", True)])
+def test_functions_that_may_outlast_the_brokers_patience(serve, timeout, warns):
+    d = serve([ECHO], env={"AWS_LAMBDA_FUNCTION_TIMEOUT": timeout})
+    assert d.stop() == 0
+    assert any("consumer_timeout" in line and "AWS_LAMBDA_FUNCTION_TIMEOUT=1801" in line for line in d.err.all()) == warns
+
+
 def test_reply_that_the_broker_does_not_take(serve, mortal, caller, queue):
     """Over the broker's own limit: the caller is told, others are served, the function does not run for ever."""
     mortal.ctl("eval", "application:set_env(rabbit, max_message_size, 100000).")
