@@ -103,17 +103,19 @@ static void forget_crashes(const struct delivery *d)
 	}
 }
 
-/* How often did it end a runtime here, this time included? */
+/* How often did it end a runtime, this time included? A quorum queue counts for all daemons. */
 static unsigned count_crash(const struct delivery *d)
 {
 	uint64_t content;
+	unsigned own;
 	size_t len;
 	const char *key = key_of(d, &content, &len);
 
 	if (!d->redelivered) {
 		crash_count_forget(d->bridge->crashes, key, len); /* of another message that looks the same */
 	}
-	return crash_count_add(d->bridge->crashes, key, len);
+	own = crash_count_add(d->bridge->crashes, key, len);
+	return d->msg.delivery_count >= (int64_t)own ? (unsigned)d->msg.delivery_count + 1 : own;
 }
 
 /* --- the end of a delivery --- */
