@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What each kind of destination is sent, and what it says to that. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include "base/blob.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "core/async_record.h"
 #include "edge/amqp_settings.h"
@@ -206,9 +206,6 @@ static void on_broker_mail(void *ctx, struct amqp_mail *m)
 	struct async_targets *t = ctx;
 	struct async_delivery *d = NULL;
 
-	if (m->kind == AMQP_FAILED) {
-		log_error("asynchronous results cannot be delivered over AMQP reason=\"%s\"", m->text);
-	}
 	if (m->msg.correlation_id != NULL) {
 		d = delivery_find(t, strtoull(m->msg.correlation_id, NULL, 10));
 	}
@@ -335,6 +332,7 @@ static int open_files(struct async_targets *t, struct err *err)
 static int open_broker(struct async_targets *t, struct err *err)
 {
 	struct amqp_publisher_opts opts = { .name = "asynchronous results" };
+	struct amqp_uri uri;
 
 	if (!any(t, ASYNC_TO_AMQP, ASYNC_TO_AMQP)) {
 		return 0;
@@ -344,7 +342,11 @@ static int open_broker(struct async_targets *t, struct err *err)
 			       "a destination is amqp:QUEUE, but AMQP_URI is not set; expected the broker's URI");
 	}
 	t->broker = mailbox_new();
-	opts.uri = &t->deps.amqp->uri;
+	/* For ever: results are kept until they can be delivered, and whether the daemon starts without a broker is for the
+	 * bridge to say. The publisher has a copy of its own. */
+	uri = t->deps.amqp->uri;
+	uri.connection_attempts = UINT_MAX;
+	opts.uri = &uri;
 	opts.inbox = t->broker;
 	if (t->broker == NULL || loop_fd_add(t->deps.loop, &t->broker_source, mailbox_fd(t->broker), EPOLLIN) != 0 ||
 	    (t->publisher = amqp_publisher_new(&opts)) == NULL) {

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the results of asynchronous invocations go: SQS, another daemon, RabbitMQ, files; and what happens when they cannot."""
 import json
+import socket
+import threading
 import uuid
 
 import pytest
@@ -159,6 +161,54 @@ def test_an_amqp_queue_that_comes_later(start, broker, client, queue):
     client.wait_depth(later, lambda depth: depth[0] == 1)
     assert client.get(later).properties.message_id == sent
     client.delete(later)
+
+
+class Doorman:
+    """The way to a broker: the first connection of whoever sends these bytes is shut."""
+
+    def __init__(self, port, unwanted):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.to = port
+        self.unwanted = unwanted
+        self.shut = threading.Event()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near, _ = self.listener.accept()
+            far = socket.create_connection(("127.0.0.1", self.to))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(1 << 16):
+                if self.unwanted in data and not self.shut.is_set():
+                    self.shut.set()
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+def test_amqp_connects_for_ever(start, broker, client, queue):
+    """Whatever connection_attempts says: results wait, and an end of the thread would be the end of all of them."""
+    results = f"results-{uuid.uuid4().hex[:8]}"
+    client.declare(results)
+    way = Doorman(broker.port, b"asynchronous results")
+    uri = broker.uri(port=way.port, connection_attempts=1, retry_delay=0.1)
+    d = start(env={"AMQP_URI": uri, "AWS_LAMBDA_FUNCTION_NAME": queue, "ASYNC_ON_SUCCESS": f"amqp:{results}"})
+    assert way.shut.wait(LIMIT)
+    sent = accepted(d, {})
+    client.wait_depth(results, lambda depth: depth[0] == 1)
+    assert client.get(results).properties.message_id == sent
+    client.delete(results)
 
 
 def test_events_over_amqp_have_no_destinations(serve, client, queue, tmp_path):
