@@ -195,6 +195,8 @@ static void send_to_file(struct async_delivery *d)
 		buf_putc(&job->data, '}');
 	}
 	buf_putc(&job->data, '\n');
+	/* The spool forgets what is delivered. */
+	job->sync = d->home->deps.cfg->async_spool_dir != NULL;
 	job->ctx = (void *)(uintptr_t)d->serial;
 	appender_send(d->home->appender, job);
 }

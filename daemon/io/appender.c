@@ -21,6 +21,10 @@ struct appender {
 	/* the thread's own */
 	int fd;	    /* of the file that is kept open; -1 = none */
 	char *path; /* its name */
+	/* the file that others may write to as well: only while there is something for it */
+	int shared;	     // -1 = none
+	bool fresh;	     // it was empty when it was opened
+	struct list written; // append_job::mail.link; to one file, told when that is on disk
 };
 
 struct append_job *append_job_new(enum append_kind kind, const char *path)
@@ -40,6 +44,11 @@ void append_job_free(struct append_job *job)
 	free(job);
 }
 
+static struct append_job *job_of(struct list *pos)
+{
+	return container_of(pos, struct append_job, mail.link);
+}
+
 void append_job_each(struct mailbox *box, void (*fn)(void *ctx, struct append_job *job), void *ctx)
 {
 	struct list mails = LIST_INIT(mails);
@@ -47,7 +56,7 @@ void append_job_each(struct mailbox *box, void (*fn)(void *ctx, struct append_jo
 
 	mailbox_take(box, &mails);
 	list_foreach_safe(&mails, pos, tmp) {
-		struct append_job *job = container_of(pos, struct append_job, mail.link);
+		struct append_job *job = job_of(pos);
 
 		list_unlink(pos);
 		if (fn != NULL) {
@@ -137,17 +146,108 @@ static int append_own(struct appender *a, const struct append_job *job)
 	return error;
 }
 
-static int append_plain(const struct append_job *job)
+/* Somebody was killed in the middle of a line: the next one must not be a part of it. */
+static bool has_torn_end(const char *path, off_t size)
 {
-	auto_close int fd = open(job->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char last;
 
-	return fd >= 0 ? write_all(fd, job->data.data, job->data.len) : errno;
+	return fd >= 0 && size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+static int append_shared(int fd, const struct append_job *job)
+{
+	struct stat before, after;
+	bool torn;
+	int error = 0;
+
+	if (fstat(fd, &before) != 0) {
+		return errno;
+	}
+	if (!S_ISREG(before.st_mode)) {
+		return write_all(fd, job->data.data, job->data.len);
+	}
+	torn = has_torn_end(job->path, before.st_size);
+	if (torn) {
+		error = write_all(fd, "\n", 1);
+	}
+	if (error == 0) {
+		error = write_all(fd, job->data.data, job->data.len);
+	}
+	/* More than a part of this record: that is somebody else's. */
+	if (error != 0 && fstat(fd, &after) == 0 && after.st_size < before.st_size + (off_t)(job->data.len + torn)) {
+		(void)!ftruncate(fd, before.st_size);
+	}
+	return error;
+}
+
+static int sync_shared(const struct appender *a, const char *path)
+{
+	struct stat st;
+
+	if (fstat(a->shared, &st) != 0) {
+		return errno;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return 0;
+	}
+	if (fdatasync(a->shared) != 0) {
+		return errno;
+	}
+	return a->fresh ? sync_directory(path) : 0;
+}
+
+static void send_back(struct appender *a, struct append_job *job)
+{
+	buf_fini(&job->data);
+	mailbox_send(a->outbox, &job->mail);
+}
+
+/* One fdatasync for all of them. */
+static void settle_shared(struct appender *a)
+{
+	bool sync = false;
+	int error = 0;
+	struct list *pos, *tmp;
+
+	list_foreach(&a->written, pos) {
+		const struct append_job *job = job_of(pos);
+
+		sync = sync || (job->sync && job->error == 0);
+	}
+	if (sync) {
+		error = sync_shared(a, job_of(a->written.next)->path);
+	}
+	list_foreach_safe(&a->written, pos, tmp) {
+		struct append_job *job = job_of(pos);
+
+		list_unlink(pos);
+		job->error = job->error == 0 && job->sync ? error : job->error;
+		send_back(a, job);
+	}
+	if (a->shared >= 0) {
+		close(a->shared);
+		a->shared = -1;
+	}
+}
+
+static void write_shared(struct appender *a, struct append_job *job)
+{
+	struct stat st;
+
+	if (a->shared < 0 || strcmp(job_of(a->written.next)->path, job->path) != 0) {
+		settle_shared(a);
+		a->shared = open(job->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+		a->fresh = a->shared >= 0 && fstat(a->shared, &st) == 0 && st.st_size == 0;
+	}
+	job->error = a->shared >= 0 ? append_shared(a->shared, job) : errno;
+	list_push_back(&a->written, &job->mail.link);
 }
 
 static int act(struct appender *a, const struct append_job *job)
 {
 	if (job->kind == APPEND_DATA) {
-		return job->own ? append_own(a, job) : append_plain(job);
+		return append_own(a, job);
 	}
 	if (a->path != NULL && strcmp(a->path, job->path) == 0) {
 		close_kept(a);
@@ -164,18 +264,23 @@ static bool work(struct appender *a)
 
 	mailbox_take(a->inbox, &mails);
 	list_foreach_safe(&mails, pos, tmp) {
-		struct append_job *job = container_of(pos, struct append_job, mail.link);
+		struct append_job *job = job_of(pos);
 
 		list_unlink(pos);
+		if (job->kind == APPEND_DATA && !job->own) {
+			write_shared(a, job);
+			continue;
+		}
+		settle_shared(a);
 		if (job->kind == APPEND_STOP) {
 			append_job_free(job);
 			going = false;
 			continue;
 		}
 		job->error = act(a, job);
-		buf_fini(&job->data);
-		mailbox_send(a->outbox, &job->mail);
+		send_back(a, job);
 	}
+	settle_shared(a);
 	return going;
 }
 
@@ -197,6 +302,8 @@ struct appender *appender_new(struct mailbox *inbox)
 	int error;
 
 	a->fd = -1;
+	a->shared = -1;
+	list_init(&a->written);
 	a->outbox = inbox;
 	a->inbox = mailbox_new();
 	error = a->inbox != NULL ? pthread_create(&a->thread, NULL, run, a) : errno;

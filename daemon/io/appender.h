@@ -3,7 +3,8 @@
  * Files that are only ever appended to, written by a thread of their own, because fdatasync() blocks and so may any write.
  * Jobs are done one after the other, in order; each comes back with its result to the inbox that was given.
  *
- * A job that fails leaves a file that is ours alone (own) as it was before.
+ * A job that fails leaves the file as it was before. A file that is not ours alone (own) has lines, and gets a line end
+ * first if somebody left it without one; it may be a pipe.
  */
 #ifndef IO_APPENDER_H
 #define IO_APPENDER_H
@@ -24,7 +25,7 @@ struct append_job {
 	char *path;
 	struct buf data;
 	bool own;  /* nobody else writes to the file; it stays open */
-	bool sync; /* of those: it is on disk when the job is done */
+	bool sync; /* it is on disk when the job is done */
 	void *ctx; /* the sender's */
 	int error; /* result: 0 or an errno */
 };
