@@ -24,6 +24,7 @@
 static const size_t segment_default = (size_t)8 << 20;
 /* Events that are written anew go along with others, so much at a time. */
 static const size_t move_max = (size_t)1 << 20;
+static const int64_t retry_us = 1000 * 1000;
 
 /* --- segments --- */
 
@@ -135,7 +136,7 @@ void async_spool_done(struct async_spool *s, struct spool_entry *entry)
 
 static bool is_wasteful(const struct async_spool *s)
 {
-	return s->disk_bytes > 4 * s->deps.segment_max + 2 * s->live_bytes && oldest(s) != current(s);
+	return !s->waiting && s->disk_bytes > 4 * s->deps.segment_max + 2 * s->live_bytes && oldest(s) != current(s);
 }
 
 /* Some of what is left in the oldest segment goes to the current one. It counts there once it is on disk. */
@@ -213,6 +214,12 @@ static void on_turn_end(void *ctx)
 	}
 }
 
+/* The end of the turn does the rest. */
+static void on_retry(void *ctx)
+{
+	((struct async_spool *)ctx)->waiting = false;
+}
+
 static void tell_stored(struct async_spool *s, struct spool_segment *g, bool ok)
 {
 	struct list stored = LIST_INIT(stored);
@@ -233,6 +240,23 @@ static void tell_stored(struct async_spool *s, struct spool_segment *g, bool ok)
 	}
 }
 
+static void tell_state(struct async_spool *s, const struct append_job *job)
+{
+	bool failed = job->error != 0;
+
+	if (failed && !s->failing) {
+		log_error("ASYNC_SPOOL_DIR: cannot write, events are refused file=%s reason=\"%s\"", job->path,
+			  strerror(job->error));
+	} else if (!failed && s->failing) {
+		log_info("ASYNC_SPOOL_DIR: can be written again");
+	}
+	s->failing = failed;
+	s->waiting = failed;
+	if (failed) {
+		loop_timer_set(s->deps.loop, &s->retry, loop_now_us(s->deps.loop) + retry_us);
+	}
+}
+
 static void on_written(struct async_spool *s, struct append_job *job)
 {
 	struct spool_segment *g = job->ctx;
@@ -246,14 +270,11 @@ static void on_written(struct async_spool *s, struct append_job *job)
 		s->failures++;
 		g->bytes -= s->flying_bytes;
 		s->disk_bytes -= s->flying_bytes;
-		log_error("ASYNC_SPOOL_DIR: cannot write, events are refused file=%s reason=\"%s\"", job->path,
-			  strerror(job->error));
-	} else if (s->failing) {
-		log_info("ASYNC_SPOOL_DIR: can be written again");
 	}
-	s->failing = !ok;
+	tell_state(s, job);
 	if (!g->begun) {
 		/* Nobody knows what stands in it by now; a file without its header at the start would be lost. */
+		appender_send(s->appender, append_job_new(APPEND_REMOVE, g->path));
 		free(g->path);
 		g->id = s->next_id++;
 		g->path = xasprintf("%s/events-%016llx.journal", s->deps.dir, (unsigned long long)g->id);
@@ -338,6 +359,7 @@ struct async_spool *async_spool_open(const struct async_spool_deps *deps, struct
 	list_init(&s->fresh);
 	list_init(&s->flying);
 	loop_fd_init(&s->source, on_inbox, s);
+	loop_timer_init(&s->retry, on_retry, s);
 	loop_hook_add(deps->loop, &s->hook, on_turn_end, s);
 	if (lock_directory(s, err) != 0 || start_thread(s, err) != 0 || spool_read_all(s, err) != 0) {
 		async_spool_free(s);
@@ -388,6 +410,7 @@ void async_spool_free(struct async_spool *s)
 	}
 	appender_free(s->appender);
 	loop_hook_del(&s->hook);
+	loop_timer_clear(s->deps.loop, &s->retry);
 	loop_fd_del(s->deps.loop, &s->source);
 	if (s->inbox != NULL) {
 		append_job_each(s->inbox, NULL, NULL);

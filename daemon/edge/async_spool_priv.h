@@ -38,6 +38,8 @@ struct async_spool {
 	bool busy;	    /* something is on its way */
 	size_t flying_bytes;
 	bool failing; /* the last time it went wrong */
+	bool waiting; /* for the timer: until then nothing is written anew */
+	struct loop_timer retry;
 	size_t live_bytes;
 	size_t disk_bytes;
 	uint64_t writes;

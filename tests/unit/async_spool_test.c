@@ -5,18 +5,21 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/blob.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -120,6 +123,23 @@ static void accept_one(unsigned i, size_t size)
 	r.event = o->event;
 	async_spool_accept(spool, &o->entry, &r);
 	assert_false(o->stored);
+}
+
+static uint64_t metric(const char *name)
+{
+	struct buf out = BUF_INIT;
+	char line[80];
+	const char *at;
+	uint64_t value;
+
+	snprintf(line, sizeof(line), "\n%s ", name);
+	async_spool_render(spool, &out);
+	buf_putc(&out, '\0');
+	at = strstr(out.data, line);
+	assert_non_null(at);
+	value = strtoull(at + strlen(line), NULL, 10);
+	buf_fini(&out);
+	return value;
 }
 
 static int is_journal(const struct dirent *d)
@@ -341,6 +361,59 @@ static void test_refuses_when_the_disk_does(void **state)
 	assert_int_equal(owners[0].event->body->len, 11);
 }
 
+static void limit_files(rlim_t bytes)
+{
+	const struct rlimit limit = { .rlim_cur = bytes, .rlim_max = RLIM_INFINITY };
+
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void on_late(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+/* Old events are to be written anew while nothing can be: not as fast as the disk says no. */
+static void test_a_full_disk_is_not_asked_all_the_time(void **state)
+{
+	struct loop_timer timer;
+	bool late = false;
+	uint64_t before;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	open_spool(1000);
+	accept_one(0, 100);
+	settle();
+	for (unsigned i = 0; i < 6; i++) {
+		accept_one(1 + i, 900);
+		settle();
+	}
+	limit_files(1);
+	for (unsigned i = 0; i < 6; i++) {
+		async_spool_done(spool, &owners[1 + i].entry);
+	}
+	settle();
+	before = metric("lambda_async_spool_failures_total");
+	assert_true(before > 0);
+	loop_timer_init(&timer, on_late, &late);
+	loop_timer_set(loop, &timer, loop_now_us(loop) + 300 * 1000);
+	while (!late) {
+		assert_int_equal(loop_turn(loop, 10 * 1000 * 1000), 0);
+	}
+	assert_true(metric("lambda_async_spool_failures_total") <= before + 1);
+	/* With nothing to wake it but its own patience. */
+	limit_files(RLIM_INFINITY);
+	while (metric("lambda_async_spool_moved_total") == 0) {
+		assert_int_equal(loop_turn(loop, 10 * 1000 * 1000), 0);
+	}
+	settle();
+	crash();
+	open_spool(1000);
+	/* And some of those that were done with, maybe: that could not be written. */
+	assert_int_equal(owners[0].event->body->len, 100);
+}
+
 static void test_unusable_directories(void **state)
 {
 	struct async_spool_deps deps = { .loop = loop, .dir = "/dev/null", .ops = &ops };
@@ -364,6 +437,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_finished_files_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_old_event_does_not_hold_all_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses_when_the_disk_does, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_full_disk_is_not_asked_all_the_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unusable_directories, setup, teardown),
 	};
 
