@@ -35,6 +35,17 @@ static uint32_t crc32_of(uint32_t crc, const char *data, size_t len)
 	return ~crc;
 }
 
+/* The four bytes, as a number, that take the CRC from one value to the other. */
+static uint32_t crc32_between(uint32_t from, uint32_t to)
+{
+	uint32_t c = ~to;
+
+	for (unsigned bit = 0; bit < 32; bit++) {
+		c = c & 0x80000000u ? (c ^ 0xedb88320u) << 1 | 1 : c << 1;
+	}
+	return c ^ ~from;
+}
+
 /* --- writing --- */
 
 static void put_number(struct buf *out, uint64_t value, unsigned bytes)
@@ -245,17 +256,6 @@ static bool parse(const char *payload, size_t len, struct journal_record *r)
 	return true;
 }
 
-bool journal_read_header(struct journal_reader *reader, const char *data, size_t len)
-{
-	*reader = (struct journal_reader){ .data = data, .len = len, .at = JOURNAL_HEADER };
-	if (len < JOURNAL_HEADER || memcmp(data, magic, sizeof(magic)) != 0 ||
-	    load_u32(data + 12) != crc32_of(0, data, 12)) {
-		return false;
-	}
-	reader->salt = load_u32(data + 8);
-	return true;
-}
-
 /* A whole record that is as it was written; len: of its payload. */
 static bool is_record(const struct journal_reader *reader, size_t at, size_t *len)
 {
@@ -269,12 +269,36 @@ static bool is_record(const struct journal_reader *reader, size_t at, size_t *le
 	       load_u32(head + 8) == crc32_of(crc32_of(reader->salt, head + 4, 4), head + RECORD_HEAD, *len);
 }
 
+bool journal_read_header(struct journal_reader *reader, const char *data, size_t len)
+{
+	uint32_t salts[2];
+	size_t record_len;
+
+	*reader = (struct journal_reader){ .data = data, .len = len, .at = JOURNAL_HEADER };
+	if (len < JOURNAL_HEADER) {
+		return false;
+	}
+	salts[0] = load_u32(data + 8);
+	salts[1] = crc32_between(crc32_of(0, magic, sizeof(magic)), load_u32(data + 12));
+	reader->damaged = salts[0] != salts[1] || memcmp(data, magic, sizeof(magic)) != 0;
+	for (unsigned i = 0; i < 2; i++) {
+		reader->salt = salts[i];
+		if (salts[0] == salts[1] || is_record(reader, reader->at, &record_len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool journal_read(struct journal_reader *reader, struct journal_record *r)
 {
+	size_t from = reader->at;
+
 	while (reader->at < reader->len) {
 		size_t len;
 
 		if (is_record(reader, reader->at, &len) && parse(reader->data + reader->at + RECORD_HEAD, len, r)) {
+			reader->damaged = reader->damaged || reader->at > from;
 			reader->at += RECORD_HEAD + len;
 			return true;
 		}

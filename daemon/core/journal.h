@@ -7,7 +7,7 @@
  *
  * Numbers are little-endian, CRCs are CRC-32 that begins with the salt: a random number per file, so that nobody can
  * have an event whose bytes look like records of the file it lands in. A reader skips what is damaged: a torn tail, or
- * anything in between.
+ * anything in between. In a header the salt stands twice, because its CRC says it, too.
  */
 #ifndef CORE_JOURNAL_H
 #define CORE_JOURNAL_H
@@ -53,9 +53,10 @@ struct journal_reader {
 	uint32_t salt;
 	size_t at;
 	size_t skipped; /* bytes that were no records */
+	bool damaged;	/* not only at the end, as by a write that was not finished */
 };
 
-/* false: no header; such a file has nothing in it. */
+/* false: no header; nothing can be read. */
 bool journal_read_header(struct journal_reader *reader, const char *data, size_t len) MUST_CHECK;
 /* false: the end. */
 bool journal_read(struct journal_reader *reader, struct journal_record *r) MUST_CHECK;

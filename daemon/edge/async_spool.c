@@ -63,13 +63,19 @@ static struct spool_segment *current(const struct async_spool *s)
 	return list_last(&s->segments, struct spool_segment, link);
 }
 
+/* What could not be read may be somebody's event still. */
+static void retire(struct async_spool *s, const struct spool_segment *g)
+{
+	appender_send(s->appender, append_job_new(g->damaged ? APPEND_PUT_ASIDE : APPEND_REMOVE, g->path));
+}
+
 /* In order only: what a segment says of events of an older one counts for as long as that is there. */
 static void remove_dead(struct async_spool *s)
 {
 	struct spool_segment *g = oldest(s);
 
 	while (g != current(s) && list_empty(&g->entries) && !g->flying) {
-		appender_send(s->appender, append_job_new(APPEND_REMOVE, g->path));
+		retire(s, g);
 		spool_segment_free(s, g);
 		g = oldest(s);
 	}
@@ -288,7 +294,11 @@ static void on_job(void *ctx, struct append_job *job)
 	if (job->kind == APPEND_DATA) {
 		on_written(ctx, job);
 	} else if (job->error != 0) {
-		log_warn("ASYNC_SPOOL_DIR: cannot remove file=%s reason=\"%s\"", job->path, strerror(job->error));
+		log_warn("ASYNC_SPOOL_DIR: cannot remove or rename file=%s reason=\"%s\"", job->path,
+			 strerror(job->error));
+	} else if (job->kind == APPEND_PUT_ASIDE) {
+		log_warn("ASYNC_SPOOL_DIR: a damaged file is kept, all that could be read of it is done file=%s",
+			 job->path);
 	}
 }
 
@@ -393,9 +403,7 @@ static void end_files(struct async_spool *s)
 	}
 	list_foreach(&s->segments, pos) {
 		if (dead) {
-			appender_send(
-				s->appender,
-				append_job_new(APPEND_REMOVE, container_of(pos, struct spool_segment, link)->path));
+			retire(s, container_of(pos, struct spool_segment, link));
 		}
 	}
 }

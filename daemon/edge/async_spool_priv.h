@@ -19,6 +19,7 @@ struct spool_segment {
 	size_t bytes;
 	struct list entries; // spool_entry::link; those whose acceptance stands here
 	bool begun;	     /* its header is on disk */
+	bool damaged;	     /* not all of it could be read: it is not removed */
 	bool flying;	     /* something is on its way to it */
 };
 

@@ -143,13 +143,19 @@ static int read_segment(struct reading *r, uint64_t id, struct err *err)
 	if (!journal_read_header(&reader, data.data, data.len)) {
 		reader.skipped = data.len;
 		reader.at = reader.len = 0;
+		/* Without a record nobody was told that it is safe. */
+		reader.damaged = data.len > JOURNAL_HEADER;
 	}
 	while (reader.len > 0 && journal_read(&reader, &record)) {
 		on_record(r, g, &record);
 	}
+	g->damaged = reader.damaged;
 	if (reader.skipped > 0) {
 		log_warn("ASYNC_SPOOL_DIR: damaged or unfinished records were skipped file=%s bytes=%zu", g->path,
 			 reader.skipped);
+	} else if (reader.damaged) {
+		log_warn("ASYNC_SPOOL_DIR: a header is damaged, all records behind it could be read file=%s",
+			 g->path);
 	}
 	buf_fini(&data);
 	return 0;

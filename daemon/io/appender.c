@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -244,13 +245,36 @@ static void write_shared(struct appender *a, struct append_job *job)
 	list_push_back(&a->written, &job->mail.link);
 }
 
-static int act(struct appender *a, const struct append_job *job)
+/* Over nothing that was put aside earlier. */
+static int put_aside(struct append_job *job)
+{
+	char *to = xasprintf("%s.damaged", job->path);
+	int error;
+
+	for (unsigned n = 2; access(to, F_OK) == 0; n++) {
+		free(to);
+		to = xasprintf("%s.damaged.%u", job->path, n);
+	}
+	error = rename(job->path, to) == 0 ? 0 : errno;
+	if (error != 0) {
+		free(to);
+		return error;
+	}
+	free(job->path);
+	job->path = to;
+	return 0;
+}
+
+static int act(struct appender *a, struct append_job *job)
 {
 	if (job->kind == APPEND_DATA) {
 		return append_own(a, job);
 	}
 	if (a->path != NULL && strcmp(a->path, job->path) == 0) {
 		close_kept(a);
+	}
+	if (job->kind == APPEND_PUT_ASIDE) {
+		return put_aside(job);
 	}
 	return unlink(job->path) == 0 || errno == ENOENT ? 0 : errno;
 }

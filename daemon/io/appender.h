@@ -17,7 +17,12 @@
 
 struct appender;
 
-enum append_kind { APPEND_DATA, APPEND_REMOVE /* the file */, APPEND_STOP /* private */ };
+enum append_kind {
+	APPEND_DATA,
+	APPEND_REMOVE,	  /* the file */
+	APPEND_PUT_ASIDE, /* the file, as NAME.damaged; path says where it is then */
+	APPEND_STOP,	  /* private */
+};
 
 struct append_job {
 	struct mail mail;

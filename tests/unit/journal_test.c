@@ -192,12 +192,64 @@ static void test_header(void **state)
 	for (size_t len = 0; len < JOURNAL_HEADER; len++) {
 		assert_false(journal_read_header(&reader, out.data, len));
 	}
-	for (size_t at = 0; at < JOURNAL_HEADER; at++) {
-		out.data[at] ^= 1;
-		assert_false(journal_read_header(&reader, out.data, out.len));
-		out.data[at] ^= 1;
-	}
 	assert_true(journal_read_header(&reader, out.data, out.len));
+	memset(out.data, 0, JOURNAL_HEADER);
+	assert_false(journal_read_header(&reader, out.data, out.len));
+	buf_fini(&out);
+}
+
+/* The salt and its CRC say the same: one of them is enough, and the first record tells which. */
+static void test_damaged_header(void **state)
+{
+	struct buf out = BUF_INIT;
+	size_t skipped;
+
+	(void)state;
+	journal_write_header(&out, 0x12345678);
+	write_accepted(&out, 0x12345678, 0, "[]", 2);
+	write_accepted(&out, 0x12345678, 1, "[]", 2);
+	for (size_t at = 0; at < JOURNAL_HEADER; at++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			out.data[at] ^= (char)(1 << bit);
+			assert_int_equal(count_records(out.data, out.len, &skipped), 2);
+			assert_int_equal(skipped, 0);
+			out.data[at] ^= (char)(1 << bit);
+		}
+	}
+	memset(out.data + 8, 0xff, 4);
+	assert_int_equal(count_records(out.data, out.len, &skipped), 2);
+	buf_fini(&out);
+}
+
+static bool reads_as_damaged(const struct buf *file)
+{
+	struct journal_reader reader;
+	struct journal_record r;
+
+	assert_true(journal_read_header(&reader, file->data, file->len));
+	while (journal_read(&reader, &r)) {
+		free_record(&r);
+	}
+	return reader.damaged;
+}
+
+/* A torn tail was never more than that; what has records behind it was whole. */
+static void test_torn_or_damaged(void **state)
+{
+	struct buf out = BUF_INIT;
+	size_t end;
+
+	(void)state;
+	journal_write_header(&out, 5);
+	write_accepted(&out, 5, 0, "[]", 2);
+	end = out.len;
+	write_accepted(&out, 5, 1, "[]", 2);
+	assert_false(reads_as_damaged(&out));
+	out.len--;
+	assert_false(reads_as_damaged(&out));
+	out.len++;
+	out.data[end - 1] ^= 1;
+	assert_true(reads_as_damaged(&out));
 	buf_fini(&out);
 }
 
@@ -209,6 +261,8 @@ int main(void)
 		cmocka_unit_test(test_damage_costs_one_record),
 		cmocka_unit_test(test_forged_record),
 		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_damaged_header),
+		cmocka_unit_test(test_torn_or_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
