@@ -13,6 +13,8 @@
 static const char magic[8] = { 'L', 'R', 'A', 'D', 'A', 'S', 'Y', '1' };
 static const char mark[4] = { 'A', 's', 'Y', 'r' };
 enum { RECORD_HEAD = 12 };
+/* Whoever makes an event of beginnings of records must not make a damaged file something that is read for minutes. */
+enum { SEARCH_MAX = 8 /* times its size */ };
 static const uint32_t none = UINT32_MAX; /* length of what is not there */
 
 /* CRC-32 as in IEEE 802.3 and zlib. */
@@ -256,16 +258,24 @@ static bool parse(const char *payload, size_t len, struct journal_record *r)
 	return true;
 }
 
-/* A whole record that is as it was written; len: of its payload. */
+/* The head of a record that fits in; len: of its payload. */
+static bool has_head(const struct journal_reader *reader, size_t at, size_t *len)
+{
+	const char *head = reader->data + at;
+
+	if (at >= reader->len || reader->len - at < RECORD_HEAD || memcmp(head, mark, sizeof(mark)) != 0) {
+		return false;
+	}
+	*len = load_u32(head + 4);
+	return *len <= reader->len - at - RECORD_HEAD;
+}
+
+/* It is as it was written. */
 static bool is_record(const struct journal_reader *reader, size_t at, size_t *len)
 {
 	const char *head = reader->data + at;
 
-	if (reader->len - at < RECORD_HEAD || memcmp(head, mark, sizeof(mark)) != 0) {
-		return false;
-	}
-	*len = load_u32(head + 4);
-	return *len <= reader->len - at - RECORD_HEAD &&
+	return has_head(reader, at, len) &&
 	       load_u32(head + 8) == crc32_of(crc32_of(reader->salt, head + 4, 4), head + RECORD_HEAD, *len);
 }
 
@@ -290,20 +300,47 @@ bool journal_read_header(struct journal_reader *reader, const char *data, size_t
 	return false;
 }
 
-bool journal_read(struct journal_reader *reader, struct journal_record *r)
+static bool take(struct journal_reader *reader, size_t at, struct journal_record *r)
 {
-	size_t from = reader->at;
+	size_t len;
 
-	while (reader->at < reader->len) {
-		size_t len;
+	if (!is_record(reader, at, &len) || !parse(reader->data + at + RECORD_HEAD, len, r)) {
+		return false;
+	}
+	reader->damaged = reader->damaged || at > reader->at;
+	reader->skipped += at - reader->at;
+	reader->at = at + RECORD_HEAD + len;
+	return true;
+}
 
-		if (is_record(reader, reader->at, &len) && parse(reader->data + reader->at + RECORD_HEAD, len, r)) {
-			reader->damaged = reader->damaged || reader->at > from;
-			reader->at += RECORD_HEAD + len;
+/* The next record after damage, wherever it begins. */
+static bool search(struct journal_reader *reader, struct journal_record *r)
+{
+	size_t len;
+
+	for (size_t at = reader->at + 1; at < reader->len; at++) {
+		if (!has_head(reader, at, &len)) {
+			continue;
+		}
+		if (take(reader, at, r)) {
 			return true;
 		}
-		reader->at++;
-		reader->skipped++;
+		reader->searched += RECORD_HEAD + len;
+		if (reader->searched / SEARCH_MAX >= reader->len) {
+			reader->damaged = true;
+			/* Where the damaged one ends, if its length is right. */
+			return has_head(reader, reader->at, &len) && take(reader, reader->at + RECORD_HEAD + len, r);
+		}
 	}
+	return false;
+}
+
+bool journal_read(struct journal_reader *reader, struct journal_record *r)
+{
+	if (take(reader, reader->at, r) || search(reader, r)) {
+		return true;
+	}
+	reader->skipped += reader->len - reader->at;
+	reader->at = reader->len;
 	return false;
 }

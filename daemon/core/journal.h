@@ -7,7 +7,8 @@
  *
  * Numbers are little-endian, CRCs are CRC-32 that begins with the salt: a random number per file, so that nobody can
  * have an event whose bytes look like records of the file it lands in. A reader skips what is damaged: a torn tail, or
- * anything in between. In a header the salt stands twice, because its CRC says it, too.
+ * anything in between. How far it searches is bounded; what it gives up counts as damaged. In a header the salt stands
+ * twice, because its CRC says it, too.
  */
 #ifndef CORE_JOURNAL_H
 #define CORE_JOURNAL_H
@@ -52,8 +53,9 @@ struct journal_reader {
 	size_t len;
 	uint32_t salt;
 	size_t at;
-	size_t skipped; /* bytes that were no records */
-	bool damaged;	/* not only at the end, as by a write that was not finished */
+	size_t skipped;	 /* bytes that were no records */
+	size_t searched; /* bytes whose CRC was no record's */
+	bool damaged;	 /* not only at the end, as by a write that was not finished */
 };
 
 /* false: no header; nothing can be read. */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -181,6 +182,51 @@ static void test_forged_record(void **state)
 	buf_fini(&out);
 }
 
+static bool reads_as_damaged(const struct buf *file)
+{
+	struct journal_reader reader;
+	struct journal_record r;
+
+	assert_true(journal_read_header(&reader, file->data, file->len));
+	while (journal_read(&reader, &r)) {
+		free_record(&r);
+	}
+	return reader.damaged;
+}
+
+/* An event made of the beginnings of records: what is damaged of it is looked through once or a few times, not for each
+ * of them, and what comes after it is found. */
+static void test_many_beginnings(void **state)
+{
+	enum { SIZE = 1000 * 1000, CHUNK = 8 };
+	static const char beginning[CHUNK] = { 'A', 's', 'Y', 'r', 0x20, (char)0xa1, 0x07, 0 }; /* half of SIZE */
+	char *body = xmalloc(SIZE);
+	struct buf out = BUF_INIT;
+	size_t end, skipped;
+
+	(void)state;
+	for (size_t at = 0; at < SIZE; at += CHUNK) {
+		memcpy(body + at, beginning, CHUNK);
+	}
+	journal_write_header(&out, 5);
+	write_accepted(&out, 5, 0, "[]", 2);
+	write_accepted(&out, 5, 1, body, SIZE);
+	end = out.len;
+	for (unsigned i = 0; i < 10; i++) {
+		write_accepted(&out, 5, 2 + i, "[]", 2);
+	}
+	/* This takes a minute where the work is not bounded. */
+	alarm(20);
+	out.data[end - 1] ^= 1;
+	assert_int_equal(count_records(out.data, out.len, &skipped), 11);
+	assert_true(reads_as_damaged(&out));
+	/* Torn, and nothing behind it. */
+	assert_int_equal(count_records(out.data, end - 1, &skipped), 1);
+	alarm(0);
+	free(body);
+	buf_fini(&out);
+}
+
 static void test_header(void **state)
 {
 	struct journal_reader reader;
@@ -221,18 +267,6 @@ static void test_damaged_header(void **state)
 	buf_fini(&out);
 }
 
-static bool reads_as_damaged(const struct buf *file)
-{
-	struct journal_reader reader;
-	struct journal_record r;
-
-	assert_true(journal_read_header(&reader, file->data, file->len));
-	while (journal_read(&reader, &r)) {
-		free_record(&r);
-	}
-	return reader.damaged;
-}
-
 /* A torn tail was never more than that; what has records behind it was whole. */
 static void test_torn_or_damaged(void **state)
 {
@@ -260,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_torn_tail),
 		cmocka_unit_test(test_damage_costs_one_record),
 		cmocka_unit_test(test_forged_record),
+		cmocka_unit_test(test_many_beginnings),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_damaged_header),
 		cmocka_unit_test(test_torn_or_damaged),
