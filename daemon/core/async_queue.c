@@ -112,12 +112,17 @@ static void wait(struct async_queue *q, struct async_item *item, unsigned level,
 void async_queue_restore(struct async_queue *q, struct async_item *item, size_t bytes, unsigned attempts,
 			 int64_t accepted_us, int64_t now_us)
 {
+	/* There may have been more of them before the restart. */
+	if (attempts > q->policy.max_retries) {
+		async_queue_restore_ended(q, item, bytes, attempts);
+		return;
+	}
 	enter(q, item, bytes, ASYNC_READY);
 	item->attempts = attempts;
 	item->accepted_us = accepted_us;
 	link_by_age(q, item);
 	if (attempts > 0) {
-		wait(q, item, attempts < ASYNC_RETRIES_MAX ? attempts - 1 : ASYNC_RETRIES_MAX - 1, now_us);
+		wait(q, item, attempts - 1, now_us);
 	} else {
 		list_push_back(&q->ready, &item->link);
 	}

@@ -83,7 +83,8 @@ bool async_queue_has_room(const struct async_queue *q, size_t bytes) MUST_CHECK;
 void async_queue_reserve(struct async_queue *q, struct async_item *item, size_t bytes);
 /* It counts from now on: READY. */
 void async_queue_admit(struct async_queue *q, struct async_item *item, int64_t now_us);
-/* One from before a restart, of which attempts are known: READY or WAITING. accepted_us may lie before all time. */
+/* One from before a restart, of which attempts are known: READY or WAITING, or ENDED if no retry is left to it.
+ * accepted_us may lie before all time. */
 void async_queue_restore(struct async_queue *q, struct async_item *item, size_t bytes, unsigned attempts,
 			 int64_t accepted_us, int64_t now_us);
 /* One from before a restart that had ended. */

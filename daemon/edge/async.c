@@ -413,8 +413,11 @@ void async_start(struct async *a)
 	list_foreach_safe(&a->events, pos, tmp) {
 		struct async_event *ev = container_of(pos, struct async_event, all);
 
-		if (ev->item.state == ASYNC_ENDED) {
+		if (ev->item.state == ASYNC_ENDED && ev->condition != ASYNC_OPEN) {
 			async_event_resume_end(ev);
+		} else if (ev->item.state == ASYNC_ENDED) {
+			/* Nobody has been told: it has no retry left since this start. */
+			async_event_end(ev, ASYNC_RETRIES_EXHAUSTED);
 		}
 	}
 	async_wake(a);

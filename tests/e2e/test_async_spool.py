@@ -69,6 +69,20 @@ def test_attempts_survive(start, tmp_path):
     assert record["responsePayload"] == {"last": 1}
 
 
+def test_fewer_retries_after_the_restart(start, tmp_path):
+    env = spool(tmp_path, ASYNC_ON_FAILURE=f"file:{tmp_path}/failed")
+    d = start(env={**env, "ASYNC_RETRY_DELAY": "3600"})
+    sent = accepted(d, {"do": "error", "document": {}})
+    d.wait_metric('lambda_async_events{state="waiting"}', 1)
+    assert d.stop() == 0
+    d = start(IDLE, env={**env, "ASYNC_MAX_RETRY_ATTEMPTS": "0"})
+    context = records(d, tmp_path / "failed", 1)[0]["requestContext"]
+    assert (context["requestId"], context["condition"]) == (sent, "RetriesExhausted")
+    assert context["approximateInvokeCount"] == 1
+    d.wait_metric('lambda_async_ended_total{condition="RetriesExhausted"}', 1)
+    d.wait_metric('lambda_async_events{state="ended"}', 0)
+
+
 def test_undelivered_results_survive(start, tmp_path):
     nowhere = "http://127.0.0.1:1/2015-03-31/functions/f/invocations"
     d = start(env=spool(tmp_path, ASYNC_ON_SUCCESS=nowhere))

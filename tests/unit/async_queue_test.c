@@ -201,6 +201,25 @@ static void test_restored(void **state)
 	assert_int_equal(run(1, OUTCOME_ERROR, 220 * S), ASYNC_RETRIES_EXHAUSTED);
 }
 
+/* The daemon was started anew with fewer of them. */
+static void test_restored_without_a_retry_left(void **state)
+{
+	(void)state;
+	q.policy.max_retries = 1;
+	async_queue_restore(&q, &items[0], 10, 1, 0, 0);
+	async_queue_restore(&q, &items[1], 10, 2, 0, 0);
+	async_queue_restore(&q, &items[2], 10, 3, 0, 0);
+	assert_int_equal(items[0].state, ASYNC_WAITING);
+	assert_int_equal(items[1].state, ASYNC_ENDED);
+	assert_int_equal(items[2].state, ASYNC_ENDED);
+	assert_int_equal(items[1].attempts, 2);
+	assert_int_equal(q.count[ASYNC_ENDED], 2);
+	async_queue_remove(&q, &items[1]);
+	async_queue_remove(&q, &items[2]);
+	assert_int_equal(run(0, OUTCOME_ERROR, 60 * S), ASYNC_RETRIES_EXHAUSTED);
+	assert_int_equal(async_queue_total(&q), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +233,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bounds, setup),
 		cmocka_unit_test_setup(test_not_accepted_yet_is_not_taken, setup),
 		cmocka_unit_test_setup(test_restored, setup),
+		cmocka_unit_test_setup(test_restored_without_a_retry_left, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
