@@ -134,7 +134,8 @@ void async_record_error_message(struct buf *out, const struct async_result *r)
 	struct json_slice document;
 
 	if (r->response == NULL) {
-		buf_puts(out, "The event was too old before it could be run");
+		buf_puts(out, r->ran ? "The error of the last attempt was not kept"
+				     : "The event was too old before it could be run");
 	} else if (json_scan_text(r->response->data, r->response->len, &document) && json_slice_is(document, '{') &&
 		   json_slice_string(json_scan_member(document, "errorMessage"), &text)) {
 		clean(&text);

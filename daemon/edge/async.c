@@ -304,6 +304,9 @@ static struct spool_entry *on_restored(void *ctx, struct journal_record *r)
 		ev->response = r->response;
 		async_queue_restore_ended(&a->queue, &ev->item, size_of(ev->event), r->attempts);
 	} else {
+		/* An attempt that counted and did not end it was a function error. */
+		ev->ran = r->attempts > 0;
+		ev->function_error = ev->ran;
 		/* A clock that was set back makes nothing younger than it is. */
 		age_ms = age_ms < 0 ? 0 : age_ms < 86400000 ? age_ms : 86400000;
 		async_queue_restore(&a->queue, &ev->item, size_of(ev->event), r->attempts, now_us - age_ms * 1000,

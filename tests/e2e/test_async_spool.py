@@ -76,7 +76,9 @@ def test_fewer_retries_after_the_restart(start, tmp_path):
     d.wait_metric('lambda_async_events{state="waiting"}', 1)
     assert d.stop() == 0
     d = start(IDLE, env={**env, "ASYNC_MAX_RETRY_ATTEMPTS": "0"})
-    context = records(d, tmp_path / "failed", 1)[0]["requestContext"]
+    record = records(d, tmp_path / "failed", 1)[0]
+    assert record["responseContext"]["functionError"] == "Unhandled"
+    context = record["requestContext"]
     assert (context["requestId"], context["condition"]) == (sent, "RetriesExhausted")
     assert context["approximateInvokeCount"] == 1
     d.wait_metric('lambda_async_ended_total{condition="RetriesExhausted"}', 1)

@@ -102,6 +102,19 @@ static void test_never_run(void **state)
 	event_unref(ev);
 }
 
+/* It failed before a restart, or with a document that nobody keeps for so long. */
+static void test_response_not_kept(void **state)
+{
+	const struct async_result r = { .condition = ASYNC_AGE_EXCEEDED, .ran = true, .function_error = true };
+	struct buf text = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(async_record_error_code(&r), 200);
+	async_record_error_message(&text, &r);
+	assert_string_equal(text.data, "The error of the last attempt was not kept");
+	buf_fini(&text);
+}
+
 static void check_message(const char *response, const char *expected, size_t len)
 {
 	struct blob *body = blob_from_string(response);
@@ -204,9 +217,10 @@ static void test_bad_targets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_failure),	  cmocka_unit_test(test_success_with_text),
-		cmocka_unit_test(test_never_run), cmocka_unit_test(test_error_message),
-		cmocka_unit_test(test_targets),	  cmocka_unit_test(test_bad_targets),
+		cmocka_unit_test(test_failure),		  cmocka_unit_test(test_success_with_text),
+		cmocka_unit_test(test_never_run),	  cmocka_unit_test(test_error_message),
+		cmocka_unit_test(test_response_not_kept), cmocka_unit_test(test_error_message),
+		cmocka_unit_test(test_targets),		  cmocka_unit_test(test_bad_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
