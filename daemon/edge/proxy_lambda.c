@@ -121,6 +121,10 @@ static void on_deadline(void *ctx)
 {
 	struct proxy_lambda *p = ctx;
 
+	if (p->response != NULL) {
+		proxy_give_response(p);
+		return;
+	}
 	proxy_fail(p, "Proxy.Timeout",
 		   p->sent ? "no response came before the function's deadline; the request is on %s, or "
 			     "was taken from there and is being worked on"

@@ -61,8 +61,9 @@ void proxy_respond_error(struct proxy_lambda *p, const char *type, struct blob *
 void proxy_fail(struct proxy_lambda *p, const char *type, const char *fmt, ...) PRINTF(3, 4);
 
 /* proxy_wait.c */
-void proxy_purge(struct proxy_lambda *p);      /* then proxy_send() */
-void proxy_wait(struct proxy_lambda *p);       /* then one of the others */
-void proxy_wait_reset(struct proxy_lambda *p); /* nothing is under way any more */
+void proxy_purge(struct proxy_lambda *p);	  /* then proxy_send() */
+void proxy_wait(struct proxy_lambda *p);	  /* then one of the others */
+void proxy_give_response(struct proxy_lambda *p); /* p->response, which came */
+void proxy_wait_reset(struct proxy_lambda *p);	  /* nothing is under way any more */
 
 #endif

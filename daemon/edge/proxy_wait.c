@@ -21,6 +21,8 @@ static const int long_poll_s = 20;
 /* Long enough to settle what was received; what a proxy that was ended takes with it comes back as soon. */
 static const int hide_s = 5;
 static const int64_t retry_us = 2 * 1000 * 1000;
+/* So long an answer, or the next receive, waits for what was received to be deleted or put back. */
+static const int64_t settle_us = 2 * 1000 * 1000;
 /* A response to another proxy goes back to the queue at once, and whoever had it steps aside for a moment, so that it finds
  * its way: those who do not want it become fewer with each try. After so many tries the other has probably gone. */
 static const unsigned free_returns = 100;
@@ -75,6 +77,15 @@ static unsigned return_wait_s(const struct sqs_message *m)
 	uint64_t receives;
 
 	return text != NULL && text_to_u64(text, free_returns, UINT32_MAX, &receives) ? 1 : 0;
+}
+
+static void cancel_settling(struct proxy_lambda *p)
+{
+	for (unsigned i = 0; i < PROXY_BATCH; i++) {
+		aws_call_cancel(p->settling[i].call);
+		p->settling[i].call = NULL;
+	}
+	p->settling_count = 0;
 }
 
 static void settle(struct proxy_lambda *p, const struct sqs_message *m, bool deletes)
@@ -157,7 +168,7 @@ void proxy_purge(struct proxy_lambda *p)
 
 /* --- waiting --- */
 
-static void give_response(struct proxy_lambda *p)
+void proxy_give_response(struct proxy_lambda *p)
 {
 	struct blob *message = steal_ptr(&p->response);
 	char why[160];
@@ -186,7 +197,7 @@ static int64_t random_aside_us(void)
 static void sorted_out(struct proxy_lambda *p)
 {
 	if (p->response != NULL) {
-		give_response(p);
+		proxy_give_response(p);
 	} else {
 		loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + random_aside_us());
 	}
@@ -226,6 +237,8 @@ static void on_responses(void *ctx, const struct aws_failure *failure, const str
 	}
 	if (p->settling_count == 0) {
 		wait_for_response(p);
+	} else {
+		loop_timer_set(p->deps.loop, &p->retry, loop_now_us(p->deps.loop) + settle_us);
 	}
 }
 
@@ -245,9 +258,26 @@ static void wait_for_response(void *ctx)
 	p->call = sqs_receive(p->sqs, &args, on_responses, p);
 }
 
+/* Time to receive again, or settling takes too long. What is not settled comes back when it is hidden no longer. */
+static void on_retry(void *ctx)
+{
+	struct proxy_lambda *p = ctx;
+
+	if (p->settling_count > 0) {
+		log_warn("messages could not be deleted or put back in time count=%u queue=%s", p->settling_count,
+			 p->responses);
+		cancel_settling(p);
+	}
+	if (p->response != NULL) {
+		proxy_give_response(p);
+	} else {
+		wait_for_response(p);
+	}
+}
+
 void proxy_wait(struct proxy_lambda *p)
 {
-	loop_timer_init(&p->retry, wait_for_response, p);
+	loop_timer_init(&p->retry, on_retry, p);
 	wait_for_response(p);
 }
 
@@ -256,11 +286,7 @@ void proxy_wait_reset(struct proxy_lambda *p)
 	aws_call_cancel(p->call);
 	p->call = NULL;
 	loop_timer_clear(p->deps.loop, &p->retry);
-	for (unsigned i = 0; i < PROXY_BATCH; i++) {
-		aws_call_cancel(p->settling[i].call);
-		p->settling[i].call = NULL;
-	}
-	p->settling_count = 0;
+	cancel_settling(p);
 	blob_unref(p->response);
 	p->response = NULL;
 	free(p->response_error);

@@ -98,6 +98,8 @@ class Gateway:
         self.changed = threading.Condition()
         self.fail_action = ("", 0)  # the next calls of this action, "" = of any, are answered with 500
         self.cut = False
+        self.hold_action = None  # calls of this action are not answered and not passed on, until the gateway stops
+        self.stopped = threading.Event()
         gateway = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -124,8 +126,11 @@ class Gateway:
             failing = left > 0 and name in ("", action)
             self.fail_action = (name, left - failing)
             cut = self.cut
+            held = self.hold_action == action
             self.changed.notify_all()
-        if cut:
+        if held:
+            self.stopped.wait()
+        if cut or held:
             handler.close_connection = True
             handler.connection.close()
             return
@@ -182,6 +187,7 @@ class Gateway:
             self.cut = cut
 
     def stop(self):
+        self.stopped.set()
         self.server.shutdown()
         self.server.server_close()
 

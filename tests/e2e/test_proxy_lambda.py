@@ -211,6 +211,31 @@ def test_server_is_cut_off_and_comes_back(cloud, queues, gateway):
     assert json.loads(reply.body) == {"n": 1}
 
 
+@pytest.mark.parametrize("timeout", ["30", "2.5"])
+def test_answer_that_cannot_be_deleted(cloud, start, queues, gateway, timeout):
+    """The caller gets it all the same, a moment later, or right before the deadline."""
+    gateway.hold_action = "DeleteMessage"
+    started = time.monotonic()
+    start(env=queues.env())
+    assert cloud(url=gateway.url, timeout=timeout).invoke(b'{"n":1}').body == b'{"n":1}'
+    assert time.monotonic() - started < 15
+    gateway.wait("DeleteMessage", done=False)
+
+
+def test_response_to_another_that_cannot_be_put_back(cloud, queues, gateway):
+    """The proxy goes on waiting for its own."""
+    other = {"LambdaRequestId": STALE["LambdaRequestId"], "LambdaDeadlineMs": str(int(time.time() * 1000) + 600000)}
+    front = cloud(url=gateway.url)
+    pending = front.later({})
+    gateway.wait("SendMessage")
+    gateway.hold_action = "ChangeMessageVisibility"
+    queues.send('{"for":"another"}', other, url=queues.responses)
+    gateway.wait("ChangeMessageVisibility", done=False)
+    emulator = original_emulator(queues, lambda request: '{"mine":1}')
+    assert json.loads(pending.result().body) == {"mine": 1}
+    emulator.join(LIMIT)
+
+
 # --- time ---
 
 def test_no_answer_before_the_deadline(cloud, queues):
