@@ -23,6 +23,7 @@
 #include "edge/aws_credentials.h"
 #include "edge/aws_error.h"
 #include "edge/aws_settings.h"
+#include "edge/env_table.h"
 #include "io/httpc.h"
 #include "loop/loop.h"
 
@@ -74,8 +75,15 @@ static void PRINTF(3, 4) print(char *out, size_t size, const char *fmt, ...)
 
 /* --- where --- */
 
-static const char *configured_url(const struct aws_caller_deps *deps, const char *service, const char *own,
-				  char *nested, size_t size)
+struct configured {
+	const char *url;  /* NULL = none */
+	char source[160]; /* for messages: AWS_ENDPOINT_URL, "profile x: endpoint_url", ... */
+	char nested[512];
+};
+
+/* own: from the service's own variable; NULL = unset. */
+static void find_configured(const struct aws_caller_deps *deps, const char *service, const char *variable,
+			    const char *own, struct configured *found)
 {
 	const struct aws_settings *s = deps->settings;
 	const char *profile = aws_settings_profile(s);
@@ -83,34 +91,39 @@ static const char *configured_url(const struct aws_caller_deps *deps, const char
 	const char *ignore = aws_profiles_get(deps->profiles, AWS_PROFILE, profile,
 					      "ignore_configured_endpoint_urls");
 
+	found->url = NULL;
 	if (aws_settings_true(s->ignore_endpoint_urls) ||
 	    (s->ignore_endpoint_urls == NULL && aws_settings_true(ignore))) {
-		return NULL;
+		return;
 	}
 	if (own != NULL || s->endpoint_url != NULL) {
-		return own != NULL ? own : s->endpoint_url;
+		found->url = own != NULL ? own : s->endpoint_url;
+		print(found->source, sizeof(found->source), "%s", own != NULL ? variable : "AWS_ENDPOINT_URL");
+	} else if (services != NULL && aws_profiles_nested(deps->profiles, AWS_SERVICES, services, service,
+							   "endpoint_url", found->nested, sizeof(found->nested))) {
+		found->url = found->nested;
+		print(found->source, sizeof(found->source), "services %.100s: %s: endpoint_url", services, service);
+	} else {
+		found->url = aws_profiles_get(deps->profiles, AWS_PROFILE, profile, "endpoint_url");
+		print(found->source, sizeof(found->source), "profile %.100s: endpoint_url", profile);
 	}
-	if (services != NULL &&
-	    aws_profiles_nested(deps->profiles, AWS_SERVICES, services, service, "endpoint_url", nested, size)) {
-		return nested;
-	}
-	return aws_profiles_get(deps->profiles, AWS_PROFILE, profile, "endpoint_url");
 }
 
 static int find_url(const struct aws_caller_deps *deps, const char *service, const char *variable, const char *own,
 		    char **out, struct err *err)
 {
-	char nested[512];
-	const char *url = configured_url(deps, service, own, nested, sizeof(nested));
+	struct configured found;
 	struct aws_url parsed;
+	char shown[ENV_SHOWN_LEN];
 
-	if (url == NULL) {
+	find_configured(deps, service, variable, own, &found);
+	if (found.url == NULL) {
 		return 0;
 	}
-	if (aws_url_parse(url, &parsed, err) != 0) {
-		return err_wrap(err, "%s=%.200s", variable, url);
+	if (aws_url_parse(found.url, &parsed, err) != 0) {
+		return err_wrap(err, "%s=%s", found.source, env_shown(found.url, shown));
 	}
-	*out = xstrdup(url);
+	*out = xstrdup(found.url);
 	return 0;
 }
 
@@ -130,10 +143,8 @@ struct aws_caller *aws_caller_new(const struct aws_caller_deps *deps, struct err
 		aws_caller_free(c);
 		return NULL;
 	}
-	if (find_url(deps, "sqs", s->endpoint_url_sqs != NULL ? "AWS_ENDPOINT_URL_SQS" : "AWS_ENDPOINT_URL",
-		     s->endpoint_url_sqs, &c->sqs_url, err) != 0 ||
-	    find_url(deps, "sts", s->endpoint_url_sts != NULL ? "AWS_ENDPOINT_URL_STS" : "AWS_ENDPOINT_URL",
-		     s->endpoint_url_sts, &c->sts_url, err) != 0) {
+	if (find_url(deps, "sqs", "AWS_ENDPOINT_URL_SQS", s->endpoint_url_sqs, &c->sqs_url, err) != 0 ||
+	    find_url(deps, "sts", "AWS_ENDPOINT_URL_STS", s->endpoint_url_sts, &c->sts_url, err) != 0) {
 		aws_caller_free(c);
 		return NULL;
 	}

@@ -17,6 +17,7 @@
 #include "edge/aws_credentials.h"
 #include "edge/aws_fetch.h"
 #include "edge/aws_settings.h"
+#include "edge/env_table.h"
 #include "io/json.h"
 #include "loop/loop.h"
 
@@ -152,12 +153,13 @@ static int set_up(struct metadata *m)
 	const char *mode = s->metadata_mode != NULL ? s->metadata_mode : "ipv4";
 	uint64_t attempts = 1;
 	struct aws_url url;
+	char shown[ENV_SHOWN_LEN];
 
 	m->base = strcasecmp(mode, "ipv6") == 0 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
 	m->base = s->metadata_endpoint != NULL ? s->metadata_endpoint : m->base;
 	m->timeout_us = 1000 * 1000;
 	if (aws_url_parse(m->base, &url, &m->err) != 0) {
-		return err_wrap(&m->err, "AWS_EC2_METADATA_SERVICE_ENDPOINT=%.100s", m->base);
+		return err_wrap(&m->err, "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", env_shown(m->base, shown));
 	}
 	if (s->metadata_timeout != NULL && (!text_to_us(s->metadata_timeout, &m->timeout_us) || m->timeout_us == 0)) {
 		return err_set(&m->err, 2, "AWS_METADATA_SERVICE_TIMEOUT=%.20s: not allowed; expected seconds",

@@ -8,11 +8,23 @@
 
 #include "base/err.h"
 
+const char *env_shown(const char *value, char out[ENV_SHOWN_LEN])
+{
+	size_t len = strcspn(value, "?");
+
+	/* What stands before an @ may be a password, a query may hold a token, and either sign may be part of both. */
+	if (strchr(value, '@') != NULL) {
+		return "...@...";
+	}
+	snprintf(out, ENV_SHOWN_LEN, "%.*s%s", len < 200 ? (int)len : 200, value, value[len] != '\0' ? "?..." : "");
+	return out;
+}
+
 int env_refuse(struct err *err, const char *name, const char *value, const char *expected)
 {
-	/* What stands before an @ may be a password. */
-	return err_set(err, 2, "%s=%.200s: not allowed; expected %s", name,
-		       strchr(value, '@') != NULL ? "...@..." : value, expected);
+	char shown[ENV_SHOWN_LEN];
+
+	return err_set(err, 2, "%s=%s: not allowed; expected %s", name, env_shown(value, shown), expected);
 }
 
 bool env_parse_bool(const char *value, bool *out)

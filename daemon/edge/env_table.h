@@ -31,7 +31,10 @@ struct env_table {
 int env_table_load(const struct env_table *t, void *settings, size_t size, struct err *err) MUST_CHECK;
 void env_table_print_help(const struct env_table *t, FILE *out);
 
-/* -1, with "NAME=VALUE: not allowed; expected ..." that shows no password of a URL. */
+#define ENV_SHOWN_LEN 208
+/* A value for an error message: at most 200 bytes, without the user and the query of a URL. */
+const char *env_shown(const char *value, char out[ENV_SHOWN_LEN]);
+/* -1, with "NAME=VALUE: not allowed; expected ...", the value as env_shown() has it. */
 int env_refuse(struct err *err, const char *name, const char *value, const char *expected);
 void env_print_help(FILE *out, const char *name, const char *help, const char *fallback); /* fallback: or NULL */
 bool env_parse_bool(const char *value, bool *out) MUST_CHECK;				  /* TRUE, FALSE, 1, 0 */

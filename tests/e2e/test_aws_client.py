@@ -461,3 +461,19 @@ def test_bad_settings(env, said):
     t = Tool({**KEYS, **env})
     assert t.stop() == 2
     assert said in t.log()
+
+
+@pytest.mark.parametrize("env,config,said", [
+    ({"AWS_ENDPOINT_URL_SQS": "http://user:hunter2@localhost:1"}, "", "AWS_ENDPOINT_URL_SQS=...@...: a URL without a proper host"),
+    ({"AWS_ENDPOINT_URL": "https://h/p?token=hunter2"}, "", "AWS_ENDPOINT_URL=https://h/p?...: a URL with a query"),
+    ({"AWS_ENDPOINT_URL": "https://h/?token=a@hunter2"}, "", "AWS_ENDPOINT_URL=...@...: a URL with a query"),
+    ({}, "[default]\nendpoint_url = http://user:hunter2@h\n", "profile default: endpoint_url=...@...: a URL without"),
+    ({}, "[default]\nservices = s\n[services s]\nsqs =\n  endpoint_url = https://h?hunter2\n",
+     "services s: sqs: endpoint_url=https://h?...: a URL with a query"),
+])
+def test_endpoints_are_refused_without_their_secrets(env, config, said, tmp_path):
+    """And what is said names where the URL stands."""
+    (tmp_path / "config").write_text(config)
+    t = Tool({**KEYS, **env, "AWS_CONFIG_FILE": str(tmp_path / "config")})
+    assert t.stop() == 2
+    assert said in t.log() and "hunter2" not in t.log()

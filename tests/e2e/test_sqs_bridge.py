@@ -339,8 +339,9 @@ def test_bad_values(name, value):
     assert ended.returncode == 2 and name in ended.stderr and value in ended.stderr
 
 
-def test_queue_url_with_a_password():
-    ended = run(IDLE, env={"PROXY_LAMBDA_REQ_QUEUE_URL": "https://user:secret@localhost/q"})
+@pytest.mark.parametrize("url", ["https://user:secret@localhost/q", "https://localhost?token=secret"])
+def test_queue_url_with_a_password(url):
+    ended = run(IDLE, env={"PROXY_LAMBDA_REQ_QUEUE_URL": url})
     assert ended.returncode == 2 and "without a user" in ended.stderr and "secret" not in ended.stderr
 
 
