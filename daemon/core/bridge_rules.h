@@ -24,6 +24,9 @@
  * messages from others for no longer. */
 #define BRIDGE_HIDE_S 30u
 #define BRIDGE_RENEW_S 10u
+/* A runtime that ends so soon after it reported an error, or answered, does so by itself; a person takes longer to restart
+ * it. */
+#define BRIDGE_OWN_END_US ((int64_t)2 * 1000 * 1000)
 
 /* What a runtime is shown when nobody said anything else, and in local payload mode. */
 #define BRIDGE_NO_TRACE                                                                                              \

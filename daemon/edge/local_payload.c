@@ -23,7 +23,8 @@ struct local_payload {
 	struct invocation inv;
 	bool submitted;	     /* at least once */
 	bool awaits_restart; /* answered; the next run is after a restart */
-	unsigned crashes;    /* in a row */
+	int64_t answered_us; /* when that was */
+	unsigned crashes;    /* in a row: runtimes that ended by themselves */
 	struct loop *loop;
 	const struct config *cfg;
 	struct dispatch *dispatch;
@@ -117,17 +118,27 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 		rerun_in(lp, bridge_return_wait_s(&policy, out->kind, ++lp->crashes));
 		return;
 	}
-	lp->crashes = 0;
+	lp->answered_us = loop_now_us(lp->loop);
 	lp->awaits_restart = true;
 	log_warn("Restart your lambda for a rerun");
 }
 
 void local_payload_runtime_lost(struct local_payload *lp)
 {
-	if (lp != NULL && lp->awaits_restart) {
-		lp->awaits_restart = false;
-		rerun_in(lp, 0);
+	const struct bridge_policy policy = { .auto_rerun_s = 0 };
+	unsigned wait = 0;
+
+	if (lp == NULL || !lp->awaits_restart) {
+		return;
 	}
+	lp->awaits_restart = false;
+	if (loop_now_us(lp->loop) - lp->answered_us < BRIDGE_OWN_END_US) {
+		wait = bridge_return_wait_s(&policy, OUTCOME_EXIT, ++lp->crashes);
+		log_info("the runtime ended right after its answer: the event runs again wait_s=%u", wait);
+	} else {
+		lp->crashes = 0;
+	}
+	rerun_in(lp, wait);
 }
 
 struct local_payload *local_payload_new(struct loop *loop, const struct config *cfg, struct dispatch *d,

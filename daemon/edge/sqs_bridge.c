@@ -20,8 +20,6 @@ static const unsigned long_poll_s = 20;
 static const unsigned batch_max = 10;
 /* Failed events that may wait for a restart. Beyond, the queue is left alone: no function fails as often and is mended. */
 static const unsigned held_max = 100;
-/* A runtime that ends so soon after it reported an error does so by itself; a person takes longer to restart it. */
-static const int64_t own_end_us = 2 * 1000 * 1000;
 
 /* --- looking up queues --- */
 
@@ -249,7 +247,7 @@ static void return_held(struct sqs_bridge *b, bool may_spin)
 void sqs_bridge_runtime_lost(struct sqs_bridge *b)
 {
 	if (b != NULL && b->count[DELIVERY_HELD] > 0) {
-		return_held(b, loop_now_us(b->deps.loop) - b->error_us < own_end_us);
+		return_held(b, loop_now_us(b->deps.loop) - b->error_us < BRIDGE_OWN_END_US);
 	}
 }
 

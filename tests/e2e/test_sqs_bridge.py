@@ -4,6 +4,7 @@ message format."""
 import json
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -501,6 +502,26 @@ def test_local_payload_after_a_kill(start, tmp_path):
     os.kill(int(first), signal.SIGKILL)
     second = d.err.wait("Lambda response:", count=2)[1].split()[-1]
     assert first != second
+
+
+ONE_SHOT = """
+import os, sys, urllib.request
+api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation"
+event = urllib.request.urlopen(f"{api}/next")
+urllib.request.urlopen(f"{api}/{event.headers['Lambda-Runtime-Aws-Request-Id']}/{sys.argv[1]}", b"{}").read()
+os._exit(1)
+"""
+
+
+@pytest.mark.parametrize("kind", ["response", "error"])
+def test_local_payload_and_a_runtime_that_ends_by_itself(start, tmp_path, kind):
+    """Go's runtime does so after a panic: that is no restart, and must not spin."""
+    file = tmp_path / "event.json"
+    file.write_text("{}")
+    d = start([sys.executable, "-c", ONE_SHOT, kind], env={"PROXY_LAMBDA_PAYLOAD_FILE": str(file)})
+    assert "wait_s=0" in d.err.wait("ended right after its answer")
+    assert "wait_s=10" in d.err.wait("ended right after its answer", count=2)[1]
+    assert len([line for line in d.err.lines if "Lambda request:" in line]) == 2
 
 
 def test_help_names_the_variables():
