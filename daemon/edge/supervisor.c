@@ -197,6 +197,7 @@ static int on_start(void *ctx, struct instance *inst, struct fault *why)
 		log_error("runtime not started: %s", why->text);
 		return -1;
 	}
+	h->retired = false;
 	guard_watch(s->deps.guard, h->child.pid, h->log_stream);
 	if (s->deps.terminal) {
 		child_to_foreground(&h->child);
@@ -223,6 +224,7 @@ static void on_stop(void *ctx, struct instance *inst, enum stop_reason why)
 	struct host *h = inst->host;
 	const struct extension *late = extension_running(&inst->extensions);
 
+	h->retired = why == STOP_RETIRE;
 	log_info("runtime stopping pid=%d reason=\"%s\"", (int)h->child.pid, reasons[why]);
 	if (late != NULL && why == STOP_TIMEOUT) {
 		log_warn("extension was not done with its event in time name=%s", late->name);
@@ -384,9 +386,9 @@ static void on_drained(void *ctx)
 static void on_lost(void *ctx, struct instance *inst)
 {
 	struct supervisor *s = ctx;
+	const struct host *h = inst->host;
 
-	(void)inst;
-	if (!s->ending) {
+	if (!s->ending && !h->retired) {
 		s->deps.runtime_lost(s->deps.ctx);
 	}
 }

@@ -47,6 +47,7 @@ struct host {
 	uint64_t peak_bytes;	      /* of this process so far */
 	int64_t measured_us;
 	bool peak_outdated; /* is that of an earlier event */
+	bool retired;	    /* its end is nobody's restart */
 };
 
 struct supervisor_deps {
@@ -58,7 +59,8 @@ struct supervisor_deps {
 	struct debugger *debugger; /* NULL when there is none */
 	const struct config *cfg;
 	void (*drained)(void *ctx);
-	void (*runtime_lost)(void *ctx); /* one ended or hung up while it waited; from inside the dispatcher */
+	/* One ended, unless it was retired, or hung up while it waited; from inside the dispatcher. */
+	void (*runtime_lost)(void *ctx);
 	/* An event that wants its log tail is about to be done: what it took, and its peak memory (0 = no runtime had it). NULL:
 	 * nobody wants to know, and peaks are those of the environment so far. */
 	void (*measured)(void *ctx, const struct report *r, uint64_t peak_bytes);

@@ -183,6 +183,21 @@ def test_restart_by_hand(start, queues):
     runtime.close()
 
 
+def test_retired_runtime_is_no_restart(start, queues, gate):
+    """The event that failed stays where it is."""
+    d = start(env=queues.env(MAX_CONCURRENCY="2", AWS_LAMBDA_FUNCTION_IDLETIMEOUT="0.5"))
+    queues.send(envelope({"do": "gate", "fifo": gate.path, "then": 1}))
+    d.wait_metric('lambda_runtimes{state="busy"}', 1)
+    fail(queues)
+    d.err.wait(RESTART)
+    d.err.wait('reason="idle"')
+    d.err.wait("runtime ended")
+    gate.open()
+    assert json.loads(queues.receive()["Body"])["then"] == 1
+    assert d.metrics()['lambda_sqs_bridge_messages{state="held"}'] == 1
+    assert not any("the event runs again" in line for line in d.err.lines)
+
+
 def test_rerun_by_itself(start, queues, gateway, tmp_path):
     d = start(env=queues.env(gateway.url, PROXY_LAMBDA_AUTO_RERUN="1"))
     message = fail(queues)
