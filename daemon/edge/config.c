@@ -567,6 +567,11 @@ void config_fini(struct config *cfg)
 	cfg->command = NULL;
 }
 
+int64_t config_rerun_s(const struct config *cfg)
+{
+	return (cfg->bridge_rerun_us + 999999) / 1000000;
+}
+
 void config_print_help(FILE *out, enum config_program program)
 {
 	for (size_t i = 0; i < countof(options); i++) {

@@ -128,6 +128,8 @@ int config_load_gateway(struct config *cfg, int argc, char **argv, struct err *e
  * Runtime API is on a free port of this machine. */
 int config_load_invoke(struct config *cfg, char *const *command, struct err *err) MUST_CHECK;
 void config_fini(struct config *cfg);
+/* bridge_rerun_us in seconds, which SQS counts in; rounded up, because 0 means never. */
+int64_t config_rerun_s(const struct config *cfg);
 
 /* Is this variable the daemon's own and not Lambda's, so that no child may see it? name_len: up to the '='. */
 bool config_is_private(const char *name, size_t name_len);

@@ -104,7 +104,7 @@ static void rerun_in(struct local_payload *lp, unsigned seconds)
 static void on_done(struct invocation *inv, const struct outcome *out)
 {
 	struct local_payload *lp = container_of(inv, struct local_payload, inv);
-	const struct bridge_policy policy = { .auto_rerun_s = lp->cfg->bridge_rerun_us / 1000000 };
+	const struct bridge_policy policy = { .auto_rerun_s = config_rerun_s(lp->cfg) };
 
 	if (out->kind == OUTCOME_RESPONSE) {
 		log_info("Lambda response: %s", out->body->data);

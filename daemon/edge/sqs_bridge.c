@@ -186,7 +186,7 @@ struct sqs_bridge *sqs_bridge_new(const struct sqs_bridge_deps *deps)
 
 	b->deps = *deps;
 	b->policy.answer_errors = cfg->bridge_answer_errors;
-	b->policy.auto_rerun_s = (cfg->bridge_rerun_us + 999999) / 1000000;
+	b->policy.auto_rerun_s = config_rerun_s(cfg);
 	b->error_us = INT64_MIN / 2;
 	list_init(&b->deliveries);
 	loop_timer_init(&b->retry, on_retry, b);

@@ -539,6 +539,14 @@ def test_local_payload_and_a_runtime_that_ends_by_itself(start, tmp_path, kind):
     assert len([line for line in d.err.lines if "Lambda request:" in line]) == 2
 
 
+def test_local_payload_again_in_less_than_a_second(start, tmp_path):
+    file = tmp_path / "event.json"
+    file.write_text('{"do":"error"}')
+    d = start(env={"PROXY_LAMBDA_PAYLOAD_FILE": str(file), "PROXY_LAMBDA_AUTO_RERUN": "0.4"})
+    d.err.wait("Lambda error:", count=2)
+    assert not any(RESTART in line for line in d.err.lines)
+
+
 def test_help_names_the_variables():
     text = run(flags=["--help"], binary=DAEMON).stdout
     assert "PROXY_LAMBDA_REQ_QUEUE_URL" in text and "PROXY_LAMBDA_PAYLOAD_FILE" in text and REGION
