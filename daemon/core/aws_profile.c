@@ -319,19 +319,22 @@ int aws_profiles_add(struct aws_profiles *p, enum aws_file file, const char *tex
 
 /* --- looking up --- */
 
+/* Of [default] and [profile default] in one config file the second counts, as in the SDKs. */
 static const struct section *find_section(const struct aws_profiles *p, enum aws_file file, enum aws_section kind,
 					  const char *name)
 {
+	const struct section *found = NULL;
 	struct list *pos;
 
 	list_foreach(&p->sections, pos) {
 		const struct section *s = container_of(pos, struct section, link);
 
-		if (!s->ignored && s->file == file && s->kind == kind && strcmp(s->name, name) == 0) {
-			return s;
+		if (!s->ignored && s->file == file && s->kind == kind && strcmp(s->name, name) == 0 &&
+		    (found == NULL || strcmp(found->title, "default") == 0)) {
+			found = s;
 		}
 	}
-	return NULL;
+	return found;
 }
 
 static const char *lookup(const struct aws_profiles *p, enum aws_file file, enum aws_section kind, const char *name,

@@ -60,6 +60,25 @@ static void test_sections(void **state)
 	aws_profiles_free(p);
 }
 
+/* As in the SDKs, [profile default] hides [default] in a config file, whichever stands first, and all of it. */
+static void test_two_defaults(void **state)
+{
+	static const char *const configs[] = {
+		"[default]\na=1\nb=1\n[profile default]\na=2\n[profile x]\na=3",
+		"[profile default]\na=2\n[profile x]\na=3\n[default]\na=1\nb=1",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct aws_profiles *p = load(configs[i], "");
+
+		expect(p, "default", "a", "2");
+		expect(p, "default", "b", NULL);
+		expect(p, "x", "a", "3");
+		aws_profiles_free(p);
+	}
+}
+
 static void test_values(void **state)
 {
 	struct aws_profiles *p = load(
@@ -175,11 +194,9 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sections),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_credentials_file_goes_first),
-		cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_errors_name_the_line_and_no_value),
+		cmocka_unit_test(test_sections), cmocka_unit_test(test_two_defaults),
+		cmocka_unit_test(test_values),	 cmocka_unit_test(test_credentials_file_goes_first),
+		cmocka_unit_test(test_nested),	 cmocka_unit_test(test_errors_name_the_line_and_no_value),
 		cmocka_unit_test(test_words),
 	};
 
