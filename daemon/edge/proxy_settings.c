@@ -30,11 +30,11 @@ struct row {
 static const struct row table[] = {
 	{ "AWS_LAMBDA_RUNTIME_API", TEXT, AT(runtime_api), 0, 0, NULL, NULL },
 	{ "PROXY_LAMBDA_REQ_QUEUE_URL", QUEUE, AT(requests), 0, 0, NULL,
-	  "URL of the request queue; default: proxy_lambda_req in the function's account and region" },
+	  "URL of the request queue; default, or auto: proxy_lambda_req in the function's account and region" },
 	{ "LAMBDA_PROXY_REQ_QUEUE_URL", QUEUE, AT(requests), 0, 0, NULL, "the same" },
 	{ "PROXY_LAMBDA_RESP_QUEUE_URL", QUEUE_OR_NONE, AT(responses), 0, 0, NULL,
-	  "URL of the response queue, empty: none, callers get null at once; default: proxy_lambda_resp if it is "
-	  "there" },
+	  "URL of the response queue, empty: none, callers get null at once; default, or auto: proxy_lambda_resp if "
+	  "it is there" },
 	{ "LAMBDA_PROXY_RESP_QUEUE_URL", QUEUE_OR_NONE, AT(responses), 0, 0, NULL, "the same" },
 	{ "PROXY_LAMBDA_MAX_MESSAGE", NUMBER, AT(max_message), 1024, BRIDGE_MESSAGE_MAX, "262144",
 	  "requests of so many bytes and more are compressed" },
@@ -47,6 +47,12 @@ static const struct row table[] = {
 	{ "AWS_REGION", TEXT, AT(region), 0, 0, NULL, NULL },
 };
 
+/* What the daemon takes for the same variables. */
+static bool is_auto(const char *value)
+{
+	return value != NULL && strcmp(value, "auto") == 0;
+}
+
 static bool parse(struct proxy_settings *s, const struct row *r, const char *value)
 {
 	void *slot = (char *)s + r->offset;
@@ -54,7 +60,7 @@ static bool parse(struct proxy_settings *s, const struct row *r, const char *val
 	switch (r->kind) {
 	case QUEUE:
 	case QUEUE_OR_NONE:
-		if (*value != '\0' && !bridge_queue_url_is_valid(value)) {
+		if (*value != '\0' && !is_auto(value) && !bridge_queue_url_is_valid(value)) {
 			return false;
 		}
 		memcpy(slot, &value, sizeof(value));
@@ -81,7 +87,7 @@ static int bad_value(const struct row *r, const char *value, struct err *err)
 	}
 	return env_refuse(err, r->name, value,
 			  r->kind == LEVEL ? "TRACE, DEBUG, INFO, WARN or ERROR"
-					   : "a queue URL (https://HOST/..., without a user)");
+					   : "a queue URL (https://HOST/..., without a user) or auto");
 }
 
 static bool is_set(const struct proxy_settings *s, const struct row *r)
@@ -109,6 +115,8 @@ int proxy_settings_load(struct proxy_settings *s, struct err *err)
 			return bad_value(r, value, err);
 		}
 	}
+	s->requests = is_auto(s->requests) ? NULL : s->requests;
+	s->responses = is_auto(s->responses) ? NULL : s->responses;
 	return 0;
 }
 

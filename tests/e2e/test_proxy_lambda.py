@@ -157,12 +157,13 @@ def test_responses_to_others_stay(cloud, queues):
     queues.wait_counts((2, 0), queues.responses)
 
 
-def test_default_queues_of_the_arn(cloud, start, moto):
-    """Neither variable: the names are made of the function's ARN, of seven parts and of eight."""
+@pytest.mark.parametrize("url", [None, "auto"])
+def test_default_queues_of_the_arn(cloud, start, moto, url):
+    """Neither variable, or what the daemon calls it: the names are made of the function's ARN, of seven parts and of eight."""
     defaults = Queues(moto, names=("proxy_lambda_req", "proxy_lambda_resp"))
     try:
         start(env=defaults.env())
-        front = cloud(PROXY_LAMBDA_REQ_QUEUE_URL=None, PROXY_LAMBDA_RESP_QUEUE_URL=None)
+        front = cloud(PROXY_LAMBDA_REQ_QUEUE_URL=url, PROXY_LAMBDA_RESP_QUEUE_URL=url)
         assert front.invoke(b'{"n":7}').body == b'{"n":7}'
         assert front.invoke(b'{"n":8}', name="my-lambda", query="?Qualifier=PROD").body == b'{"n":8}'
     finally:
