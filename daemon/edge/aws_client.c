@@ -93,10 +93,11 @@ static int build(struct aws *aws, const struct aws_deps *deps, const struct aws_
 struct aws *aws_new(const struct aws_deps *deps, struct err *err)
 {
 	struct aws *aws = xcalloc(1, sizeof(*aws));
-	struct aws_profiles *profiles;
+	struct aws_profiles *profiles = NULL;
 
-	aws_settings_load(&aws->settings);
-	profiles = aws_files_load(&aws->settings, err);
+	if (aws_settings_load(&aws->settings, err) == 0) {
+		profiles = aws_files_load(&aws->settings, err);
+	}
 	if (profiles == NULL || build(aws, deps, profiles, err) != 0) {
 		aws_profiles_free(profiles);
 		aws_free(aws);

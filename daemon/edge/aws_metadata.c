@@ -13,13 +13,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/aws_endpoint.h"
 #include "edge/aws_credentials.h"
 #include "edge/aws_fetch.h"
 #include "edge/aws_settings.h"
-#include "edge/env_table.h"
 #include "io/json.h"
-#include "loop/loop.h"
 
 static const char role_path[] = "latest/meta-data/iam/security-credentials/";
 
@@ -27,12 +24,8 @@ struct metadata {
 	struct aws_source source;
 	struct aws_source_deps deps;
 	struct aws_fetch *fetch;
-	struct loop_timer timer; /* to fail in a later turn */
-	struct err err;
 	const char *base;
 	char *token_header;
-	int64_t timeout_us;
-	unsigned attempts;
 };
 
 static void stop(struct aws_source *s)
@@ -40,7 +33,6 @@ static void stop(struct aws_source *s)
 	struct metadata *m = container_of(s, struct metadata, source);
 
 	aws_fetch_stop(m->fetch);
-	loop_timer_clear(m->deps.loop, &m->timer);
 	if (m->token_header != NULL) {
 		explicit_bzero(m->token_header, strlen(m->token_header));
 		free(m->token_header);
@@ -64,8 +56,8 @@ static void ask(struct metadata *m, const char *method, const char *path, const 
 	const struct aws_fetch_args args = {
 		.method = method,
 		.headers = headers,
-		.timeout_us = m->timeout_us,
-		.attempts = m->attempts,
+		.timeout_us = m->deps.settings->metadata_timeout_us,
+		.attempts = m->deps.settings->metadata_tries,
 		.direct = true,
 	};
 	struct aws_fetch_args here = args;
@@ -140,50 +132,16 @@ static void on_token(void *ctx, struct buf *body, const struct err *why)
 	ask(m, "GET", role_path, "", on_role);
 }
 
-static void on_timer(void *ctx)
-{
-	struct metadata *m = ctx;
-
-	end(m, NULL, &m->err);
-}
-
-static int set_up(struct metadata *m)
-{
-	const struct aws_settings *s = m->deps.settings;
-	const char *mode = s->metadata_mode != NULL ? s->metadata_mode : "ipv4";
-	uint64_t attempts = 1;
-	struct aws_url url;
-	char shown[ENV_SHOWN_LEN];
-
-	m->base = strcasecmp(mode, "ipv6") == 0 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
-	m->base = s->metadata_endpoint != NULL ? s->metadata_endpoint : m->base;
-	m->timeout_us = 1000 * 1000;
-	if (aws_url_parse(m->base, &url, &m->err) != 0) {
-		return err_wrap(&m->err, "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", env_shown(m->base, shown));
-	}
-	if (s->metadata_timeout != NULL && (!text_to_us(s->metadata_timeout, &m->timeout_us) || m->timeout_us == 0)) {
-		return err_set(&m->err, 2, "AWS_METADATA_SERVICE_TIMEOUT=%.20s: not allowed; expected seconds",
-			       s->metadata_timeout);
-	}
-	if (s->metadata_attempts != NULL && !text_to_u64(s->metadata_attempts, 1, 100, &attempts)) {
-		return err_set(&m->err, 2, "AWS_METADATA_SERVICE_NUM_ATTEMPTS=%.20s: not allowed; expected 1 to 100",
-			       s->metadata_attempts);
-	}
-	m->attempts = (unsigned)attempts;
-	return 0;
-}
-
 struct aws_source *aws_source_metadata(const struct aws_source_deps *deps, aws_source_fn fn, void *ctx)
 {
+	const struct aws_settings *s = deps->settings;
+	const char *mode = s->metadata_mode != NULL ? s->metadata_mode : "ipv4";
 	struct metadata *m = xcalloc(1, sizeof(*m));
 
 	m->source = (struct aws_source){ stop, fn, ctx };
 	m->deps = *deps;
-	loop_timer_init(&m->timer, on_timer, m);
-	if (set_up(m) != 0) {
-		loop_timer_set(deps->loop, &m->timer, loop_now_us(deps->loop));
-		return &m->source;
-	}
+	m->base = strcasecmp(mode, "ipv6") == 0 ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
+	m->base = s->metadata_endpoint != NULL ? s->metadata_endpoint : m->base;
 	m->token_header = xstrdup("X-aws-ec2-metadata-token-ttl-seconds: 21600");
 	ask(m, "PUT", "latest/api/token", "", on_token);
 	return &m->source;

@@ -29,20 +29,13 @@ static int use_environment(struct planning *pl)
 {
 	const struct aws_settings *s = pl->s;
 	const char *token = s->security_token != NULL ? s->security_token : s->session_token;
-	int64_t expires_ms = 0;
 
 	if (s->secret_access_key == NULL) {
 		return err_set(pl->err, 2, "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not");
 	}
-	if (s->expiration != NULL && !aws_credentials_time(s->expiration, &expires_ms)) {
-		return err_set(pl->err, 2,
-			       "AWS_CREDENTIAL_EXPIRATION=%.100s: not a time; expected e.g. "
-			       "2026-11-21T12:00:00Z",
-			       s->expiration);
-	}
 	pl->plan->base = AWS_BASE_KEYS;
-	pl->plan->keys = aws_credentials_new(s->access_key_id, s->secret_access_key, token, expires_ms, "environment",
-					     pl->err);
+	pl->plan->keys = aws_credentials_new(s->access_key_id, s->secret_access_key, token, s->expires_ms,
+					     "environment", pl->err);
 	return pl->plan->keys != NULL ? 0 : -1;
 }
 

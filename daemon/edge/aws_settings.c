@@ -7,6 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/err.h"
+#include "base/text.h"
+#include "core/aws_endpoint.h"
+#include "edge/aws_credentials.h"
 #include "edge/env_table.h"
 
 struct row {
@@ -60,7 +64,34 @@ static const struct row table[] = {
 	{ "HOME", AT(home), NULL },
 };
 
-void aws_settings_load(struct aws_settings *s)
+/* What would otherwise be found out when the credentials are needed, again and again. */
+static int read_values(struct aws_settings *s, struct err *err)
+{
+	char shown[ENV_SHOWN_LEN];
+	struct aws_url url;
+	uint64_t tries = 1;
+
+	s->metadata_timeout_us = 1000 * 1000;
+	if (s->expiration != NULL && !aws_credentials_time(s->expiration, &s->expires_ms)) {
+		return env_refuse(err, "AWS_CREDENTIAL_EXPIRATION", s->expiration,
+				  "a time like 2026-11-21T12:00:00Z");
+	}
+	if (s->metadata_timeout != NULL &&
+	    (!text_to_us(s->metadata_timeout, &s->metadata_timeout_us) || s->metadata_timeout_us == 0)) {
+		return env_refuse(err, "AWS_METADATA_SERVICE_TIMEOUT", s->metadata_timeout, "seconds, more than 0");
+	}
+	if (s->metadata_attempts != NULL && !text_to_u64(s->metadata_attempts, 1, 100, &tries)) {
+		return env_refuse(err, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", s->metadata_attempts,
+				  "a whole number from 1 to 100");
+	}
+	s->metadata_tries = (unsigned)tries;
+	if (s->metadata_endpoint != NULL && aws_url_parse(s->metadata_endpoint, &url, err) != 0) {
+		return err_wrap(err, "AWS_EC2_METADATA_SERVICE_ENDPOINT=%s", env_shown(s->metadata_endpoint, shown));
+	}
+	return 0;
+}
+
+int aws_settings_load(struct aws_settings *s, struct err *err)
 {
 	memset(s, 0, sizeof(*s));
 	for (size_t i = 0; i < countof(table); i++) {
@@ -70,6 +101,7 @@ void aws_settings_load(struct aws_settings *s)
 			memcpy((char *)s + table[i].offset, &value, sizeof(value));
 		}
 	}
+	return read_values(s, err);
 }
 
 void aws_settings_print_help(FILE *out)

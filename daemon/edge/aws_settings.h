@@ -49,9 +49,14 @@ struct aws_settings {
 	const char *ca_bundle;
 	const char *ssl_cert_file;
 	const char *home;
+	/* read from the texts above */
+	int64_t expires_ms; /* 0 = unset */
+	int64_t metadata_timeout_us;
+	unsigned metadata_tries;
 };
 
-void aws_settings_load(struct aws_settings *s);
+/* 0, or -1 with the reason. */
+int aws_settings_load(struct aws_settings *s, struct err *err) MUST_CHECK;
 void aws_settings_print_help(FILE *out);
 
 /* "true" in any case. */
