@@ -86,13 +86,14 @@ static int serve(struct program *p, struct err *err)
 	struct buf dump = BUF_INIT;
 	int r;
 
+	/* First, because it refuses endpoints with a password. */
+	if (build(p, err) != 0) {
+		return -1;
+	}
 	proxy_settings_dump(&dump, environ);
 	printf("AWS env vars:\n%s", dump.data != NULL ? dump.data : "");
 	fflush(stdout);
 	buf_fini(&dump);
-	if (build(p, err) != 0) {
-		return -1;
-	}
 	proxy_lambda_start(p->proxy);
 	r = loop_run(p->loop);
 	return r != 0 ? err_set(err, 1, "event loop: %s", strerror(-r)) : 0;

@@ -309,6 +309,9 @@ def test_command_line():
     assert bare.returncode == 2 and "AWS_LAMBDA_RUNTIME_API is not set" in bare.stderr
     bad = call(AWS_LAMBDA_RUNTIME_API="127.0.0.1:1", PROXY_LAMBDA_REQ_QUEUE_URL="queue")
     assert bad.returncode == 2 and "PROXY_LAMBDA_REQ_QUEUE_URL=queue" in bad.stderr
+    secret = call(AWS_LAMBDA_RUNTIME_API="127.0.0.1:1", AWS_ENDPOINT_URL="http://user:hunter2@host")
+    assert secret.returncode == 2 and "AWS_ENDPOINT_URL" in secret.stderr
+    assert "hunter2" not in secret.stderr + secret.stdout
     gone = call(AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
     assert gone.returncode == 1 and "Runtime API" in gone.stderr
 
