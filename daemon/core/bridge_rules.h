@@ -51,7 +51,7 @@ enum bridge_fate bridge_fate(const struct bridge_policy *policy, enum outcome_ki
 /* Seconds until a returned message may be taken again. receives: how often it was received so far, this time included. A
  * crash is tried again at once, the next one in a row later and later, so that nothing spins. */
 unsigned bridge_return_wait_s(const struct bridge_policy *policy, enum outcome_kind kind, unsigned receives);
-/* Seconds until the next attempt after so many failed ReceiveMessage calls in a row. */
+/* Seconds until the next attempt after so many failed calls in a row: of receiving, or of what ends one message. */
 unsigned bridge_receive_wait_s(unsigned failures);
 
 /* http or https, a host, a path, and no user: the URL is logged. */

@@ -253,6 +253,8 @@ void sqs_bridge_runtime_lost(struct sqs_bridge *b)
 
 void sqs_bridge_drain(struct sqs_bridge *b)
 {
+	struct list *pos;
+
 	if (b == NULL || b->draining) {
 		return;
 	}
@@ -261,6 +263,9 @@ void sqs_bridge_drain(struct sqs_bridge *b)
 	aws_call_cancel(b->call);
 	b->call = NULL;
 	return_held(b, false);
+	list_foreach(&b->deliveries, pos) {
+		delivery_hurry(container_of(pos, struct delivery, link));
+	}
 }
 
 unsigned sqs_bridge_busy(const struct sqs_bridge *b)

@@ -73,6 +73,7 @@ struct delivery {
 
 void delivery_take(struct sqs_bridge *b, const struct sqs_message *m);
 void delivery_free(struct delivery *d);
+void delivery_hurry(struct delivery *d);		   /* a waiting attempt to send or delete is made now */
 void delivery_return(struct delivery *d, unsigned wait_s); /* to the queue; ends d, now or later */
 /* There may be something to receive for. */
 void bridge_pump(struct sqs_bridge *b);

@@ -12,6 +12,7 @@
 #include "core/dispatch.h"
 #include "core/envelope.h"
 #include "core/function_name.h"
+#include "core/sqs_refusal.h"
 #include "edge/aws_client.h"
 #include "edge/config.h"
 #include "edge/payload.h"
@@ -20,7 +21,6 @@
 
 /* Of a message besides its event: the context, generously. */
 static const size_t envelope_room = 1024 * 1024;
-static const unsigned retry_s = 5;
 /* While the daemon ends there is not the time to wait for a server that is away: the request stays, nothing is lost. */
 static const unsigned drain_attempts = 2;
 
@@ -120,13 +120,14 @@ void delivery_return(struct delivery *d, unsigned wait_s)
 /* Another try later, or the end: nothing is lost, the request is still there. */
 static void try_again(struct delivery *d, const char *what, const struct aws_failure *failure)
 {
+	unsigned wait = bridge_receive_wait_s(++d->failures);
+
 	d->home->stats.failures++;
-	d->failures++;
-	log_warn("%s message=%s: %s; trying again in %u s", what, d->message_id, failure->message, retry_s);
+	log_warn("%s message=%s: %s; trying again in %u s", what, d->message_id, failure->message, wait);
 	if (d->home->draining && d->failures >= drain_attempts) {
 		delivery_free(d);
 	} else {
-		set_timer(d, &d->retry, retry_s);
+		set_timer(d, &d->retry, wait);
 	}
 }
 
@@ -139,6 +140,18 @@ static void on_retry(void *ctx)
 	} else {
 		delete_request(d);
 	}
+}
+
+void delivery_hurry(struct delivery *d)
+{
+	if ((d->stage == DELIVERY_SENDING || d->stage == DELIVERY_DELETING) && d->call == NULL) {
+		set_timer(d, &d->retry, 0);
+	}
+}
+
+static bool may_try_again(const struct aws_failure *failure)
+{
+	return failure->transient || sqs_judge(failure->code, failure->message) == SQS_TRY_AGAIN;
 }
 
 static void remember_answered(struct sqs_bridge *b, const char *message_id)
@@ -165,7 +178,7 @@ static void on_deleted(void *ctx, const struct aws_failure *failure, const char 
 
 	(void)text;
 	d->call = NULL;
-	if (failure != NULL && failure->transient) {
+	if (failure != NULL && may_try_again(failure)) {
 		try_again(d, "an answered request could not be deleted", failure);
 		return;
 	}
@@ -182,10 +195,33 @@ static void delete_request(struct delivery *d)
 {
 	if (d->stage != DELIVERY_DELETING) {
 		d->failures = 0;
-		remember_answered(d->home, d->message_id);
 	}
 	set_stage(d, DELIVERY_DELETING);
 	d->call = sqs_delete(d->home->deps.sqs, d->home->requests, d->receipt, on_deleted, d);
+}
+
+/* What the function has done is done: it does not run again should the deletion fail. */
+static void end_answered(struct delivery *d)
+{
+	remember_answered(d->home, d->message_id);
+	delete_request(d);
+}
+
+/* The log is the last place where the response can be seen. */
+static void drop_answer(struct delivery *d, const struct aws_failure *failure)
+{
+	struct blob *text;
+	char why[128];
+
+	d->home->stats.failures++;
+	d->home->stats.dropped++;
+	log_error("Response dropped: the response queue refuses it message=%s: %s", d->message_id, failure->message);
+	text = payload_unpack(d->answer, MAX_RESPONSE_BODY + envelope_room, why, sizeof(why));
+	if (text != NULL) {
+		log_warn("the dropped response begins message=%s response=%s", d->message_id, text->data);
+	}
+	blob_unref(text);
+	delete_request(d);
 }
 
 static void on_sent(void *ctx, const struct aws_failure *failure, const char *text)
@@ -195,21 +231,20 @@ static void on_sent(void *ctx, const struct aws_failure *failure, const char *te
 
 	(void)text;
 	d->call = NULL;
-	if (failure != NULL && failure->transient) {
+	if (failure != NULL && may_try_again(failure)) {
 		try_again(d, "a response could not be sent", failure);
 		return;
 	}
 	if (failure != NULL) {
-		b->stats.failures++;
-		b->stats.dropped++;
-		log_error("Response dropped: the response queue refuses it message=%s: %s", d->message_id,
-			  failure->message);
-	} else if (d->error_type != NULL) {
+		drop_answer(d, failure);
+		return;
+	}
+	if (d->error_type != NULL) {
 		b->stats.answered_errors++;
 	} else {
 		b->stats.answered++;
 	}
-	delete_request(d);
+	end_answered(d);
 }
 
 static void send_answer(struct delivery *d)
@@ -265,7 +300,7 @@ static void answer(struct delivery *d, struct blob *body, bool is_error)
 		b->stats.dropped++;
 		log_info("Response dropped: no response queue configured message=%s response=%s", d->message_id,
 			 body->data);
-		delete_request(d);
+		end_answered(d);
 		return;
 	}
 	d->answer = payload_pack(body, limit, &packed_len);

@@ -89,6 +89,11 @@ class Fauxqs(Server):
         self.sqs = client("sqs", self.url, "x", "x")
 
 
+def refused(code, status=400, message="told to fail"):
+    """What SQS answers: (status, body)."""
+    return status, json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": message}).encode()
+
+
 class Gateway:
     """Passes calls on to a server, keeps them, and fails or holds them on demand. In between it is cut and mended, so that the
     server loses nothing of what a killed one would."""
@@ -97,6 +102,7 @@ class Gateway:
         self.calls = []
         self.changed = threading.Condition()
         self.fail_action = ("", 0)  # the next calls of this action, "" = of any, are answered with 500
+        self.refuse = lambda call: None  # (status, body) for a call that is not passed on
         self.cut = False
         self.hold_action = None  # calls of this action are not answered and not passed on, until the gateway stops
         self.stopped = threading.Event()
@@ -122,6 +128,7 @@ class Gateway:
         call = {"action": action, "time": time.monotonic(), **json.loads(body)}
         with self.changed:
             self.calls.append(call)
+            refusal = self.refuse(call)
             name, left = self.fail_action
             failing = left > 0 and name in ("", action)
             self.fail_action = (name, left - failing)
@@ -135,12 +142,13 @@ class Gateway:
             handler.connection.close()
             return
         try:
-            status, reply = (500, b'{"__type":"com.amazonaws.sqs#InternalFailure","message":"told to fail"}') if failing \
-                else self.forward(handler, server, body)
+            if failing:
+                refusal = refused("InternalFailure", 500)
+            status, reply = refusal or self.forward(handler, server, body)
         except OSError:
             return  # the server was stopped while a long poll was under way
         with self.changed:
-            call["status"], call["reply"] = status, json.loads(reply) if reply else {}
+            call["status"], call["reply"] = status, json.loads(reply) if reply[:1] == b"{" else {}
             cut = self.cut
             self.changed.notify_all()
         if cut:

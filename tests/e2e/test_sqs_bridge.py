@@ -10,7 +10,7 @@ import time
 import pytest
 
 from harness import DAEMON, IDLE, Gate, Runtime, run
-from queues import (ARN, REGION, TRACE, decode_maybe_binary, envelope, noise, original_proxy, pack)
+from queues import (ARN, REGION, TRACE, decode_maybe_binary, envelope, noise, original_proxy, pack, refused)
 
 RESTART = "Restart your lambda for a rerun"
 
@@ -301,6 +301,7 @@ def test_response_queue_that_is_not_there(start, queues):
     d = start(env=queues.env(PROXY_LAMBDA_RESP_QUEUE_URL=queues.responses + "-not"))
     queues.send(envelope({"answer": 42}))
     d.err.wait("Response dropped: the response queue refuses it")
+    assert 'response={"answer":42}' in d.err.wait("the dropped response begins")
     queues.wait_empty()
 
 
@@ -398,6 +399,63 @@ def test_server_away_when_the_answer_is_ready(seen, queues, gate):
     assert json.loads(queues.receive()["Body"])["n"] == 1
     queues.wait_empty()
     assert queues.counts(queues.responses) == (0, 0)
+
+
+PASSING = {"denied": refused("AccessDenied", 403), "unknown key": refused("InvalidClientTokenId", 403),
+           "portal": (200, b"<html>log in</html>"), "empty": (200, b""), "not found": (404, b"nothing")}
+
+
+@pytest.mark.parametrize("refusal", PASSING)
+def test_refusal_that_passes(seen, queues, refusal):
+    """It says nothing of the message: the answer is kept and arrives once."""
+    d, gateway = seen
+    gateway.refuse = lambda call: PASSING[refusal] if call["action"] == "SendMessage" else None
+    queues.send(envelope({"n": 1}))
+    d.err.wait("a response could not be sent")
+    gateway.refuse = lambda call: None
+    assert json.loads(queues.receive()["Body"])["n"] == 1
+    queues.wait_empty()
+    assert queues.counts(queues.responses) == (0, 0)
+    metrics = d.metrics()
+    assert metrics['lambda_invocations_total{outcome="success"}'] == 1
+    assert metrics['lambda_sqs_bridge_messages_total{fate="response_dropped"}'] == 0
+
+
+def test_expired_credentials_when_the_answer_is_ready(seen, queues, gate):
+    """Nothing works for a while, the deletion neither: the message stays where it is, and its answer comes."""
+    d, gateway = seen
+    queues.send(envelope({"do": "gate", "fifo": gate.path, "n": 7}))
+    d.wait_metric('lambda_runtimes{state="busy"}', 1)
+    gateway.refuse = lambda call: refused("ExpiredTokenException", 403)
+    gate.open()
+    d.err.wait("a response could not be sent")
+    assert queues.counts() == (0, 1)
+    gateway.refuse = lambda call: None
+    assert json.loads(queues.receive()["Body"])["n"] == 7
+    queues.wait_empty()
+    assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 1
+
+
+def test_deletion_that_is_refused_is_tried_again(seen, queues):
+    d, gateway = seen
+    gateway.refuse = lambda call: refused("AccessDenied", 403) if call["action"] == "DeleteMessage" else None
+    assert original_proxy(queues, {"a": 1}) == '{"a":1}'
+    d.err.wait("an answered request could not be deleted")
+    gateway.refuse = lambda call: None
+    queues.wait_empty()
+    assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 1
+
+
+def test_end_while_the_answer_is_refused(start, queues, gateway):
+    """The next attempt is not waited for: the request stays on the queue."""
+    d = start(env=queues.env(gateway.url))
+    gateway.refuse = lambda call: refused("AccessDenied", 403) if call["action"] == "SendMessage" else None
+    queues.send(envelope({"a": 1}))
+    d.err.wait("a response could not be sent")
+    started = time.monotonic()
+    d.signal(signal.SIGTERM)
+    assert d.wait() == 0 and time.monotonic() - started < 4
+    assert queues.counts() == (0, 1)
 
 
 def test_deletion_that_fails_is_tried_again(seen, queues):
