@@ -13,7 +13,7 @@
 
 struct blob;
 
-/* The message for a text, shorter than limit: the text itself (a new reference) or packed. NULL: too large even so,
+/* The body of a message for a text, shorter than limit (what else the message has is taken off by the caller): the text itself (a new reference) or packed. NULL: too large even so,
  * *packed_len says how large. */
 struct blob *payload_pack(struct blob *text, size_t limit, size_t *packed_len) MUST_CHECK;
 

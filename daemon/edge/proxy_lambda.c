@@ -152,7 +152,8 @@ static void on_sent(void *ctx, const struct aws_failure *failure, const char *te
 	proxy_wait(p);
 }
 
-static struct blob *make_message(struct proxy_lambda *p)
+/* attributes: bytes of the message that are not its body's. */
+static struct blob *make_message(struct proxy_lambda *p, size_t attributes)
 {
 	const struct proxy_settings *s = p->deps.settings;
 	const struct envelope_function fn = {
@@ -168,13 +169,13 @@ static struct blob *make_message(struct proxy_lambda *p)
 
 	envelope_write(&text, p->event, p->deadline_ms, &fn);
 	plain = buf_to_blob(&text);
-	message = payload_pack(plain, (size_t)s->max_message, &packed_len);
+	message = payload_pack(plain, (size_t)s->max_message - attributes, &packed_len);
 	if (message == NULL) {
 		proxy_fail(p, "Proxy.RequestTooLarge",
 			   "Failed to send message: with %zu bytes, compressed %zu, the event does not fit into a "
 			   "message of %llu "
 			   "bytes (PROXY_LAMBDA_MAX_MESSAGE)",
-			   plain->len, packed_len, (unsigned long long)s->max_message);
+			   plain->len + attributes, packed_len + attributes, (unsigned long long)s->max_message);
 	}
 	blob_unref(plain);
 	return message;
@@ -182,7 +183,7 @@ static struct blob *make_message(struct proxy_lambda *p)
 
 void proxy_send(struct proxy_lambda *p)
 {
-	struct blob *message = make_message(p);
+	struct blob *message;
 	char deadline[24];
 	const struct sqs_attribute attributes[] = {
 		{ BRIDGE_ATTR_REQUEST, "String", p->event != NULL ? p->event->id : "", 0 },
@@ -195,10 +196,11 @@ void proxy_send(struct proxy_lambda *p)
 		.delay_s = -1,
 	};
 
+	snprintf(deadline, sizeof(deadline), "%lld", (long long)p->deadline_ms);
+	message = make_message(p, sqs_attributes_size(attributes, countof(attributes)));
 	if (message == NULL) {
 		return;
 	}
-	snprintf(deadline, sizeof(deadline), "%lld", (long long)p->deadline_ms);
 	args.body = message->data;
 	args.body_len = message->len;
 	if (text_ends(p->requests, ".fifo")) {

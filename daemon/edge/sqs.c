@@ -75,10 +75,27 @@ static void put_number(struct buf *json, const char *name, int value)
 	}
 }
 
+static size_t value_size(const struct sqs_attribute *a)
+{
+	return a->value_len == 0 && !text_starts(a->type, "Binary") ? strlen(a->value) : a->value_len;
+}
+
+size_t sqs_attributes_size(const struct sqs_attribute *attributes, size_t count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct sqs_attribute *a = &attributes[i];
+
+		size += strlen(a->name) + strlen(a->type) + value_size(a);
+	}
+	return size;
+}
+
 static void put_attribute(struct buf *json, const struct sqs_attribute *a)
 {
 	bool binary = text_starts(a->type, "Binary");
-	size_t len = a->value_len == 0 && !binary ? strlen(a->value) : a->value_len;
+	size_t len = value_size(a);
 
 	text_json_string(json, a->name, strlen(a->name));
 	buf_puts(json, ":{\"DataType\":");

@@ -214,14 +214,42 @@ static void drop_answer(struct delivery *d, const struct aws_failure *failure)
 	char why[128];
 
 	d->home->stats.failures++;
-	d->home->stats.dropped++;
 	log_error("Response dropped: the response queue refuses it message=%s: %s", d->message_id, failure->message);
 	text = payload_unpack(d->answer, MAX_RESPONSE_BODY + envelope_room, why, sizeof(why));
 	if (text != NULL) {
 		log_warn("the dropped response begins message=%s response=%s", d->message_id, text->data);
 	}
 	blob_unref(text);
-	delete_request(d);
+	blob_unref(d->answer);
+	d->answer = NULL;
+}
+
+static void set_too_large(struct delivery *d, const char *why)
+{
+	char text[320];
+
+	snprintf(text, sizeof(text),
+		 "{\"errorType\":\"" FAULT_TOO_LARGE "\",\"errorMessage\":\"Response dropped: %s\"}", why);
+	d->answer = blob_copy(text, strlen(text));
+	free(d->error_type);
+	d->error_type = xstrdup(FAULT_TOO_LARGE);
+}
+
+static void on_refused(struct delivery *d, const struct aws_failure *failure)
+{
+	bool told = d->error_type != NULL && strcmp(d->error_type, FAULT_TOO_LARGE) == 0;
+	size_t size = d->answer->len;
+	char why[128];
+
+	drop_answer(d, failure);
+	if (sqs_judge(failure->code, failure->message) == SQS_TOO_LARGE && !told) {
+		snprintf(why, sizeof(why), "with %zu bytes it is larger than the response queue takes", size);
+		set_too_large(d, why);
+		send_answer(d);
+	} else {
+		d->home->stats.dropped++;
+		delete_request(d);
+	}
 }
 
 static void on_sent(void *ctx, const struct aws_failure *failure, const char *text)
@@ -236,7 +264,7 @@ static void on_sent(void *ctx, const struct aws_failure *failure, const char *te
 		return;
 	}
 	if (failure != NULL) {
-		drop_answer(d, failure);
+		on_refused(d, failure);
 		return;
 	}
 	if (d->error_type != NULL) {
@@ -247,6 +275,24 @@ static void on_sent(void *ctx, const struct aws_failure *failure, const char *te
 	end_answered(d);
 }
 
+/* Other proxies get what they always got: the bare body. */
+static size_t make_attributes(const struct delivery *d, struct sqs_attribute out[3])
+{
+	size_t n = 0;
+
+	if (d->correlation == NULL) {
+		return 0;
+	}
+	out[n++] = (struct sqs_attribute){ BRIDGE_ATTR_REQUEST, "String", d->correlation, 0 };
+	if (d->deadline != NULL) {
+		out[n++] = (struct sqs_attribute){ BRIDGE_ATTR_DEADLINE, "Number", d->deadline, 0 };
+	}
+	if (d->error_type != NULL) {
+		out[n++] = (struct sqs_attribute){ BRIDGE_ATTR_ERROR, "String", d->error_type, 0 };
+	}
+	return n;
+}
+
 static void send_answer(struct delivery *d)
 {
 	struct sqs_attribute attributes[3];
@@ -255,22 +301,10 @@ static void send_answer(struct delivery *d)
 		.body = d->answer->data,
 		.body_len = d->answer->len,
 		.attributes = attributes,
+		.attribute_count = make_attributes(d, attributes),
 		.delay_s = -1,
 	};
 
-	/* Other proxies get what they always got: the bare body. */
-	if (d->correlation != NULL) {
-		attributes[args.attribute_count++] = (struct sqs_attribute){ BRIDGE_ATTR_REQUEST, "String",
-									     d->correlation, 0 };
-		if (d->deadline != NULL) {
-			attributes[args.attribute_count++] = (struct sqs_attribute){ BRIDGE_ATTR_DEADLINE, "Number",
-										     d->deadline, 0 };
-		}
-		if (d->error_type != NULL) {
-			attributes[args.attribute_count++] = (struct sqs_attribute){ BRIDGE_ATTR_ERROR, "String",
-										     d->error_type, 0 };
-		}
-	}
 	if (text_ends(args.queue_url, ".fifo")) {
 		args.group_id = "proxy_lambda";
 		args.deduplication_id = d->message_id;
@@ -279,22 +313,14 @@ static void send_answer(struct delivery *d)
 	d->call = sqs_send(d->home->deps.sqs, &args, on_sent, d);
 }
 
-static struct blob *too_large_document(size_t size, size_t limit)
-{
-	char text[320];
-
-	snprintf(text, sizeof(text),
-		 "{\"errorType\":\"" FAULT_TOO_LARGE "\",\"errorMessage\":\"Response dropped: message size %zuB, max "
-		 "allowed by SQS is %zu bytes (PROXY_LAMBDA_MAX_MESSAGE), and compressed it is %zu bytes or more.\"}",
-		 size, limit, limit);
-	return blob_copy(text, strlen(text));
-}
-
 static void answer(struct delivery *d, struct blob *body, bool is_error)
 {
 	struct sqs_bridge *b = d->home;
 	size_t limit = (size_t)b->deps.cfg->bridge_max_message;
+	struct sqs_attribute attributes[3];
 	size_t packed_len = 0;
+	size_t beside;
+	char why[200];
 
 	if (b->responses == NULL) {
 		b->stats.dropped++;
@@ -303,17 +329,20 @@ static void answer(struct delivery *d, struct blob *body, bool is_error)
 		end_answered(d);
 		return;
 	}
-	d->answer = payload_pack(body, limit, &packed_len);
 	if (is_error) {
 		d->error_type = xstrdup("Unhandled");
 	}
+	beside = sqs_attributes_size(attributes, make_attributes(d, attributes));
+	d->answer = payload_pack(body, limit > beside ? limit - beside : 0, &packed_len);
 	if (d->answer == NULL) {
 		log_error("Response dropped: message size %zuB, max allowed by SQS is %zu bytes message=%s "
 			  "compressed=%zu",
-			  body->len, limit, d->message_id, packed_len);
-		d->answer = too_large_document(body->len, limit);
-		free(d->error_type);
-		d->error_type = xstrdup(FAULT_TOO_LARGE);
+			  body->len + beside, limit, d->message_id, packed_len + beside);
+		snprintf(why, sizeof(why),
+			 "message size %zuB, max allowed by SQS is %zu bytes (PROXY_LAMBDA_MAX_MESSAGE), and "
+			 "compressed it is %zu bytes or more.",
+			 body->len + beside, limit, limit);
+		set_too_large(d, why);
 	}
 	send_answer(d);
 }

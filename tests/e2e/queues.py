@@ -94,6 +94,17 @@ def refused(code, status=400, message="told to fail"):
     return status, json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": message}).encode()
 
 
+def size_limit(limit):
+    """For Gateway.refuse: as SQS counts, which is with the attributes."""
+    def refuse(call):
+        attributes = call.get("MessageAttributes", {})
+        size = len(call.get("MessageBody", "").encode()) + sum(
+            len(name) + len(a["DataType"]) + len(a["StringValue"]) for name, a in attributes.items())
+        return refused("InvalidParameterValueException", message="One or more parameters are invalid. "
+                       f"Reason: Message must be shorter than {limit} bytes.") if size > limit else None
+    return refuse
+
+
 class Gateway:
     """Passes calls on to a server, keeps them, and fails or holds them on demand. In between it is cut and mended, so that the
     server loses nothing of what a killed one would."""

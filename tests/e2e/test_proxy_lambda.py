@@ -14,7 +14,7 @@ import pytest
 
 from harness import IDLE, LIMIT, Runtime
 from queues import (ACCOUNT, PROXY, REGION, Queues, base58_decode, decode_maybe_binary, envelope, noise, original_emulator,
-                    pack)
+                    pack, size_limit)
 
 STALE = {"LambdaRequestId": "4850539c-6316-4af1-9c47-8771cb3baeb1", "LambdaDeadlineMs": "1000"}
 
@@ -89,6 +89,18 @@ def test_large_both_ways(cloud, start, queues):
     assert error["errorType"] == "Proxy.RequestTooLarge" and "262144" in error["errorMessage"]
     error = error_of(front.invoke({"do": "noise", "bytes": 400 * 1024}))
     assert error["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_attributes_count(cloud, start, queues, gateway):
+    """A request that would fit into a message without them is compressed."""
+    start(env=queues.env())
+    front = cloud(gateway.url)
+    gateway.refuse = size_limit(262144)
+    front.invoke(b'""')
+    around = len(gateway.of("SendMessage")[0]["MessageBody"])
+    event = b'"%s"' % (b"y" * (262143 - around))
+    assert front.invoke(event).body == event
+    assert gateway.of("SendMessage")[1]["MessageBody"][0] != "{"
 
 
 def test_errors_of_the_function(cloud, start, queues):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from harness import DAEMON, IDLE, Gate, Runtime, run
-from queues import (ARN, REGION, TRACE, decode_maybe_binary, envelope, noise, original_proxy, pack, refused)
+from queues import (ARN, REGION, TRACE, decode_maybe_binary, envelope, noise, original_proxy, pack, refused, size_limit)
 
 RESTART = "Restart your lambda for a rerun"
 
@@ -112,6 +112,28 @@ def test_too_large_either_way(start, queues):
     answer = json.loads(queues.receive()["Body"])
     assert answer["errorType"] == "Function.ResponseSizeTooLarge" and "409600" in answer["errorMessage"]
     assert "message size 409600B, max allowed by SQS is 262144 bytes" in d.err.wait("Response dropped")
+    queues.wait_empty()
+
+
+@pytest.mark.parametrize("size", [262143, 262000])
+def test_attributes_count(seen, queues, size):
+    """A response that would fit without them is compressed."""
+    gateway = seen[1]
+    gateway.refuse = size_limit(262144)
+    queues.send(envelope({"x": "a" * (size - 8)}), {"LambdaRequestId": "b" * 36, "LambdaDeadlineMs": "1718071341165"})
+    message = queues.receive()
+    assert json.loads(decode_maybe_binary(message["Body"])) == {"x": "a" * (size - 8)}
+    assert "LambdaFunctionError" not in message["MessageAttributes"]
+
+
+def test_queue_takes_less_than_we_think(seen, queues):
+    d, gateway = seen
+    gateway.refuse = size_limit(65536)
+    queues.send(envelope(noise(100000)), {"LambdaRequestId": "id-1"})
+    message = queues.receive()
+    assert message["MessageAttributes"]["LambdaFunctionError"]["StringValue"] == "Function.ResponseSizeTooLarge"
+    assert "100000 bytes" in json.loads(message["Body"])["errorMessage"]
+    assert "must be shorter than 65536 bytes" in d.err.wait("Response dropped")
     queues.wait_empty()
 
 
