@@ -15,7 +15,7 @@
 struct aws_call;
 struct sqs_message;
 
-#define ANSWERED_KEPT 256u
+#define ANSWERED_KEPT 512u
 
 enum delivery_stage {
 	DELIVERY_RUNNING,  /* with the dispatcher */
@@ -42,7 +42,8 @@ struct sqs_bridge {
 	bool polled;			 /* the first, short poll has been made */
 	bool draining;
 	int64_t error_us; /* when a runtime last reported a function error */
-	/* Messages that were answered but may not have been deleted: they are not run again. A ring. */
+	/* Messages, and calls of proxies, that were answered but may not have been deleted: they are not run again. A
+	 * ring. */
 	char *answered[ANSWERED_KEPT];
 	unsigned answered_at;
 	struct {
@@ -61,6 +62,8 @@ struct delivery {
 	char *receipt;
 	char *correlation; /* the sender's id of the call, if it is a proxy of ours */
 	char *deadline;	   /* as it came with that */
+	char *sent_for;	   /* both: what a proxy sent twice has the same, a retry by AWS has not; NULL = not known */
+	bool is_twin;	   /* of a message that is at hand or was answered: only to be deleted */
 	char *error_type;  /* of the answer; NULL = it is a response */
 	unsigned receives;
 	struct blob *answer; /* the body of the message to be sent */

@@ -59,6 +59,7 @@ void delivery_free(struct delivery *d)
 	free(d->receipt);
 	free(d->correlation);
 	free(d->deadline);
+	free(d->sent_for);
 	free(d->error_type);
 	free(d);
 	bridge_pump(b);
@@ -154,18 +155,18 @@ static bool may_try_again(const struct aws_failure *failure)
 	return failure->transient || sqs_judge(failure->code, failure->message) == SQS_TRY_AGAIN;
 }
 
-static void remember_answered(struct sqs_bridge *b, const char *message_id)
+static void remember_answered(struct sqs_bridge *b, const char *name)
 {
 	char **slot = &b->answered[b->answered_at++ % ANSWERED_KEPT];
 
 	free(*slot);
-	*slot = xstrdup(message_id);
+	*slot = xstrdup(name);
 }
 
-static bool was_answered(const struct sqs_bridge *b, const char *message_id)
+static bool was_answered(const struct sqs_bridge *b, const char *name)
 {
 	for (unsigned i = 0; i < ANSWERED_KEPT; i++) {
-		if (b->answered[i] != NULL && strcmp(b->answered[i], message_id) == 0) {
+		if (b->answered[i] != NULL && strcmp(b->answered[i], name) == 0) {
 			return true;
 		}
 	}
@@ -204,6 +205,9 @@ static void delete_request(struct delivery *d)
 static void end_answered(struct delivery *d)
 {
 	remember_answered(d->home, d->message_id);
+	if (d->sent_for != NULL) {
+		remember_answered(d->home, d->sent_for);
+	}
 	delete_request(d);
 }
 
@@ -456,6 +460,24 @@ static bool take_duplicate(struct sqs_bridge *b, const struct sqs_message *m)
 	return false;
 }
 
+/* A proxy that did not see the reply to its SendMessage sends once more. */
+static bool is_sent_twice(const struct sqs_bridge *b, const struct delivery *twin)
+{
+	const struct list *pos;
+
+	if (twin->sent_for == NULL) {
+		return false;
+	}
+	list_foreach(&b->deliveries, pos) {
+		const struct delivery *d = container_of(pos, struct delivery, link);
+
+		if (d != twin && !d->is_twin && d->sent_for != NULL && strcmp(d->sent_for, twin->sent_for) == 0) {
+			return true;
+		}
+	}
+	return was_answered(b, twin->sent_for);
+}
+
 static char *attribute_of(const struct sqs_message *m, const char *name)
 {
 	const struct sqs_attribute *a = sqs_message_attribute(m, name);
@@ -483,6 +505,9 @@ static struct delivery *delivery_new(struct sqs_bridge *b, const struct sqs_mess
 	d->receipt = xstrdup(m->receipt);
 	d->correlation = attribute_of(m, BRIDGE_ATTR_REQUEST);
 	d->deadline = attribute_of(m, BRIDGE_ATTR_DEADLINE);
+	if (d->correlation != NULL && d->deadline != NULL) {
+		d->sent_for = xasprintf("%s %s", d->correlation, d->deadline);
+	}
 	d->receives = receive_count(m);
 	loop_timer_init(&d->renew, on_renew, d);
 	loop_timer_init(&d->retry, on_retry, d);
@@ -502,7 +527,9 @@ void delivery_take(struct sqs_bridge *b, const struct sqs_message *m)
 		return;
 	}
 	d = delivery_new(b, m);
-	if (was_answered(b, m->id)) {
+	if (was_answered(b, m->id) || is_sent_twice(b, d)) {
+		log_debug("a message that was answered or sent twice is deleted message=%s", m->id);
+		d->is_twin = true;
 		b->stats.duplicates++;
 		delete_request(d);
 		return;

@@ -114,6 +114,7 @@ class Gateway:
         self.changed = threading.Condition()
         self.fail_action = ("", 0)  # the next calls of this action, "" = of any, are answered with 500
         self.refuse = lambda call: None  # (status, body) for a call that is not passed on
+        self.cut_reply = None  # the action whose next reply is lost
         self.cut = False
         self.hold_action = None  # calls of this action are not answered and not passed on, until the gateway stops
         self.stopped = threading.Event()
@@ -160,7 +161,8 @@ class Gateway:
             return  # the server was stopped while a long poll was under way
         with self.changed:
             call["status"], call["reply"] = status, json.loads(reply) if reply[:1] == b"{" else {}
-            cut = self.cut
+            cut = self.cut or self.cut_reply == action
+            self.cut_reply = None if self.cut_reply == action else self.cut_reply
             self.changed.notify_all()
         if cut:
             handler.close_connection = True

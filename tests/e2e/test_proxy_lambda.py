@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import IDLE, LIMIT, Runtime
+from harness import IDLE, LIMIT, Gate, Runtime
 from queues import (ACCOUNT, PROXY, REGION, Queues, base58_decode, decode_maybe_binary, envelope, noise, original_emulator,
                     pack, size_limit)
 
@@ -101,6 +101,25 @@ def test_attributes_count(cloud, start, queues, gateway):
     event = b'"%s"' % (b"y" * (262143 - around))
     assert front.invoke(event).body == event
     assert gateway.of("SendMessage")[1]["MessageBody"][0] != "{"
+
+
+@pytest.mark.parametrize("places", [2, 1])
+def test_reply_to_sending_is_lost(cloud, start, queues, gateway, places):
+    """The proxy sends again: the function runs once, and both messages go. With one place the second is seen afterwards."""
+    back = start(env=queues.env(MAX_CONCURRENCY=str(places)))
+    gate = Gate()
+    front = cloud(gateway.url)
+    gateway.cut_reply = "SendMessage"
+    pending = front.later({"do": "gate", "fifo": gate.path, "n": 42})
+    back.wait_metric('lambda_runtimes{state="busy"}', 1)
+    if places > 1:
+        back.wait_metric('lambda_sqs_bridge_messages_total{fate="duplicate"}', 1)
+    gate.open()
+    assert json.loads(pending.result().body)["n"] == 42
+    back.wait_metric('lambda_sqs_bridge_messages_total{fate="duplicate"}', 1)
+    queues.wait_empty()
+    queues.wait_empty(queues.responses)
+    assert back.metrics()['lambda_invocations_total{outcome="success"}'] == 1
 
 
 def test_errors_of_the_function(cloud, start, queues):
