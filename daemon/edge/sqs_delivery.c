@@ -395,12 +395,34 @@ static const struct invocation_ops delivery_ops = { .done = on_done };
 
 /* --- arrival --- */
 
-static struct event *make_event(const struct config *cfg, struct envelope *e)
+/* Two with one id in a runtime would get each other's answers. */
+static bool is_id_taken(const struct sqs_bridge *b, const char *id)
 {
+	const struct list *pos;
+
+	list_foreach(&b->deliveries, pos) {
+		const struct delivery *d = container_of(pos, struct delivery, link);
+
+		if (d->has_inv && d->stage == DELIVERY_RUNNING && strcmp(d->inv.event->id, id) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct event *make_event(const struct sqs_bridge *b, const struct envelope *e)
+{
+	const struct config *cfg = b->deps.cfg;
 	struct event *ev = event_new();
 
 	if (e->request_id != NULL && text_is_uuid(e->request_id)) {
-		strcpy(ev->id, e->request_id);
+		if (is_id_taken(b, e->request_id)) {
+			log_debug("a message with that request id is at hand already, this one gets another id=%s "
+				  "new_id=%s",
+				  e->request_id, ev->id);
+		} else {
+			strcpy(ev->id, e->request_id);
+		}
 	}
 	ev->body = blob_copy(e->event.ptr, e->event.len);
 	ev->arn = e->arn != NULL ? xstrdup(e->arn)
@@ -414,7 +436,7 @@ static struct event *make_event(const struct config *cfg, struct envelope *e)
 }
 
 /* NULL with the reason in why. */
-static struct event *read_message(const struct config *cfg, const struct sqs_message *m, char *why, size_t why_size)
+static struct event *read_message(const struct sqs_bridge *b, const struct sqs_message *m, char *why, size_t why_size)
 {
 	struct blob *text = payload_unpack(m->body, MAX_REQUEST_BODY + envelope_room, why, why_size);
 	struct event *ev = NULL;
@@ -428,7 +450,7 @@ static struct event *read_message(const struct config *cfg, const struct sqs_mes
 			snprintf(why, why_size, "its event has %zu bytes, %zu are the limit", e.event.len,
 				 MAX_REQUEST_BODY);
 		} else {
-			ev = make_event(cfg, &e);
+			ev = make_event(b, &e);
 			log_debug("Lambda request: %.*s message=%s", (int)(e.event.len < 900 ? e.event.len : 900),
 				  e.event.ptr, m->id);
 		}
@@ -534,7 +556,7 @@ void delivery_take(struct sqs_bridge *b, const struct sqs_message *m)
 		delete_request(d);
 		return;
 	}
-	ev = read_message(b->deps.cfg, m, why, sizeof(why));
+	ev = read_message(b, m, why, sizeof(why));
 	if (ev == NULL) {
 		b->stats.unusable++;
 		log_error("a message on the request queue is not an event and stays there message=%s: %s", m->id,

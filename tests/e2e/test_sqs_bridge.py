@@ -540,6 +540,27 @@ def test_concurrency(start, queues):
     queues.wait_empty()
 
 
+def test_same_request_id(start, queues):
+    """Two messages with one id: each gets its own answer."""
+    d = start(IDLE, env=queues.env(AWS_LAMBDA_MAX_CONCURRENCY="2", LOG_LEVEL="DEBUG"))
+    request_id = "4850539c-6316-4af1-9c47-8771cb3baeb1"
+    runtimes = []
+    events = []
+    for n in range(2):
+        queues.send(envelope({"n": n}, request_id=request_id), {"LambdaRequestId": f"id-{n}"})
+        runtimes.append(Runtime(d))
+        events.append(runtimes[n].next())
+    assert events[0].headers["Lambda-Runtime-Aws-Request-Id"] == request_id
+    assert events[1].headers["Lambda-Runtime-Aws-Request-Id"] in d.err.wait("is at hand already")
+    for n in (1, 0):
+        assert runtimes[n].respond(events[n], f'"answer of {n}"'.encode()).status == 202
+    for _ in range(2):
+        message = queues.receive()
+        assert message["MessageAttributes"]["LambdaRequestId"]["StringValue"] == f"id-{message['Body'][-2]}"
+    for runtime in runtimes:
+        runtime.close()
+
+
 def test_many(start, queues):
     d = start(env=queues.env(MAX_CONCURRENCY="4"))
     for n in range(40):
