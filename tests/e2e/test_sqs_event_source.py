@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 from harness import DAEMON, IDLE, LIMIT, Runtime, run
-from queues import ACCOUNT, REGION
+from queues import ACCOUNT, REGION, refused
 
 AGAIN = "its messages come again"
 
@@ -356,6 +356,20 @@ def test_deletion_that_fails_is_tried_again(seen, gateway):
     d.err.wait("could not be deleted")
     seen.wait_counts(0, 0)
     assert d.metrics()['lambda_invocations_total{outcome="success"}'] == 1
+
+
+def test_deletion_with_expired_credentials_is_tried_again(seen, gateway):
+    """What the function has handled does not run again."""
+    d = seen.start()
+    runtime = seen.runtime(d)
+    seen.send("once")
+    event = runtime.next()
+    gateway.refuse = lambda call: refused("ExpiredTokenException", 403) if call["action"] == "DeleteMessageBatch" else None
+    assert runtime.respond(event, b"{}").status == 202
+    d.err.wait("could not be deleted")
+    gateway.refuse = lambda call: None
+    seen.wait_counts(0, 0)
+    assert not any("come again" in line for line in d.err.lines)
 
 
 def test_server_trouble_is_survived(seen, gateway):
