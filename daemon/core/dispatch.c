@@ -144,7 +144,7 @@ static void begin_task(struct dispatch *d, struct task *t, int64_t now_us)
 /* Hands the event of inv to one of the polls of inst. false: they were all dead. */
 static bool hand_over(struct dispatch *d, struct instance *inst, struct invocation *inv, int64_t now_us)
 {
-	int64_t deadline = inv->event->unlimited ? INT64_MAX : now_us + d->cfg.invoke_timeout_us;
+	int64_t deadline = inv->event->unlimited && !d->draining ? INT64_MAX : now_us + d->cfg.invoke_timeout_us;
 
 	env_thaw(d, inst, now_us);
 	d->ops->handing(d->ctx, inst, inv->event);

@@ -495,6 +495,25 @@ void dispatch_tick(struct dispatch *d, int64_t now_us)
 	}
 }
 
+/* Nobody who ends the daemon waits for a function that may take for ever. */
+static void bound_unlimited(struct dispatch *d, int64_t now_us)
+{
+	struct list *at, *pos;
+
+	list_foreach(&d->by_state[INST_BUSY], at) {
+		struct instance *inst = container_of(at, struct instance, link);
+
+		list_foreach(&inst->tasks.all, pos) {
+			struct task *t = container_of(pos, struct task, link);
+
+			if (t->state == TASK_RUNNING && t->event->unlimited) {
+				t->deadline_us = now_us + d->cfg.invoke_timeout_us;
+				dispatch_arm(d, t->deadline_us);
+			}
+		}
+	}
+}
+
 void dispatch_drain(struct dispatch *d, int64_t now_us)
 {
 	struct outcome out = { .kind = OUTCOME_SHUTDOWN };
@@ -504,6 +523,7 @@ void dispatch_drain(struct dispatch *d, int64_t now_us)
 		return;
 	}
 	d->draining = true;
+	bound_unlimited(d, now_us);
 	list_foreach_safe(&d->pending, pos, tmp) {
 		struct invocation *inv = container_of(pos, struct invocation, link);
 

@@ -41,7 +41,7 @@ struct event {
 	char *function; /* the name asked for; NULL = the configured one */
 	enum invocation_type type;
 	bool want_tail;	     /* the caller asked for the log tail */
-	bool unlimited;	     /* no timeout: a debugger may hold the function for as long as it likes */
+	bool unlimited;	     /* no timeout but in a drain: a debugger may hold the function for as long as it likes */
 	int64_t deadline_ms; /* wall clock, to be shown to the runtime instead of the real one; 0 = the real one */
 	/* private */
 	unsigned refs;

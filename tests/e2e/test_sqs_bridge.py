@@ -522,6 +522,18 @@ def test_drain(start, queues, gate):
     queues.wait_counts((1, 0))
 
 
+@pytest.mark.parametrize("answer_errors", ["FALSE", "TRUE"])
+def test_drain_ends(start, queues, answer_errors):
+    """An event that has no timeout gets one then, and goes back to the queue."""
+    d = start(env=queues.env(AWS_LAMBDA_FUNCTION_TIMEOUT="0.5", PROXY_LAMBDA_ANSWER_ERRORS=answer_errors))
+    queues.send(envelope({"do": "hang"}))
+    d.wait_metric('lambda_runtimes{state="busy"}', 1)
+    d.signal(signal.SIGTERM)
+    assert d.wait() == 0
+    queues.wait_counts((1, 0))
+    assert queues.counts(queues.responses) == (0, 0)
+
+
 # --- several at once ---
 
 def test_concurrency(start, queues):
@@ -606,6 +618,15 @@ def test_local_payload(start, tmp_path):
     runtime.respond(got, b'{"errorMessage":"no"}', kind="error")
     d.err.wait("Lambda error:")
     runtime.close()
+
+
+def test_local_payload_in_a_drain(start, tmp_path):
+    file = tmp_path / "event.json"
+    file.write_text('{"do":"hang"}')
+    d = start(env={"PROXY_LAMBDA_PAYLOAD_FILE": str(file), "AWS_LAMBDA_FUNCTION_TIMEOUT": "0.5"})
+    d.wait_metric('lambda_runtimes{state="busy"}', 1)
+    d.signal(signal.SIGTERM)
+    assert d.wait() == 0
 
 
 def test_local_payload_after_a_kill(start, tmp_path):
