@@ -4,7 +4,8 @@
  *
  * Segments of a journal (core/journal.h) are appended to; what belongs together in time goes to disk together, so that one
  * fdatasync() serves all events that came while the one before was under way. A segment goes when it and all older ones have
- * nothing in them that is still to be done; one that is damaged is put aside then. Where a few events hold up many dead bytes, they are written anew.
+ * nothing in them that is still to be done; one that is damaged is put aside then. Where a few events hold up many dead bytes,
+ * they are written anew.
  * Only acceptance waits for the disk: what is lost of the rest makes an event run once more.
  */
 #ifndef EDGE_ASYNC_SPOOL_H

@@ -13,8 +13,8 @@
 
 struct blob;
 
-/* The body of a message for a text, shorter than limit (what else the message has is taken off by the caller): the text itself (a new reference) or packed. NULL: too large even so,
- * *packed_len says how large. */
+/* The body of a message for a text, shorter than limit (what else the message has is taken off by the caller): the text itself
+ * (a new reference) or packed. NULL: too large even so, *packed_len says how large. */
 struct blob *payload_pack(struct blob *text, size_t limit, size_t *packed_len) MUST_CHECK;
 
 /* The text of a message, at most max bytes. One reference; NULL with what is wrong in why. */

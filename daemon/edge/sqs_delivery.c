@@ -368,8 +368,8 @@ static void on_done(struct invocation *inv, const struct outcome *out)
 	const char *text = out->body != NULL ? out->body->data : "";
 	enum bridge_fate fate = bridge_fate(&b->policy, out->kind);
 
-	/* The timeout of an event that has none but in a drain is none of the function's errors. */
-	if (b->draining && (fate == BRIDGE_HOLD || (out->kind == OUTCOME_TIMEOUT && inv->event->unlimited))) {
+	/* The timeout of an event that has none is that of an init, or of a drain: none of the function's errors. */
+	if ((b->draining && fate == BRIDGE_HOLD) || (out->kind == OUTCOME_TIMEOUT && inv->event->unlimited)) {
 		fate = BRIDGE_RETURN;
 	}
 	if (outcome_is_function_error(out->kind)) {

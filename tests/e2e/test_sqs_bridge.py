@@ -455,6 +455,18 @@ def test_drain_ends(start, queues, answer_errors):
     assert queues.counts(queues.responses) == (0, 0)
 
 
+def test_no_answer_for_a_runtime_that_is_not_there_yet(start, queues):
+    """It is in an IDE, and nobody has started it: the end of the init phase is no answer, whatever is said of errors."""
+    d = start(IDLE, env=queues.env(AWS_LAMBDA_INIT_TIMEOUT="2", PROXY_LAMBDA_ANSWER_ERRORS="TRUE"))
+    queues.send(envelope({"n": 1}))
+    d.err.wait("Sandbox.Timedout")
+    d.err.wait("runtime started", count=2)
+    runtime = Runtime(d)
+    assert runtime.respond(runtime.next(), b'"here"').status == 202
+    assert queues.receive()["Body"] == '"here"'
+    queues.wait_counts((0, 0))
+
+
 # --- several at once ---
 
 def test_concurrency(start, queues):
