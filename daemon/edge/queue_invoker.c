@@ -57,9 +57,6 @@ struct call {
 	struct invocation *inv;
 	int64_t deadline_us;
 	bool sent;
-	bool confirmed; /* the broker has the request */
-	bool at_risk;	/* confirmed before a connection was lost */
-	bool repeated;	/* not confirmed when a connection was lost: published again */
 };
 
 static struct queue_invoker *of(const struct invoker *self)
@@ -158,7 +155,7 @@ static struct amqp_mail *make_request(const struct queue_invoker *q, const struc
 	struct amqp_mail *m = amqp_mail_new(AMQP_PUBLISH);
 
 	m->mandatory = true;
-	m->notify = true;
+	m->notify = ev->type == INVOKE_EVENT;
 	m->routing_key = xstrdup(ev->function);
 	m->msg.correlation_id = xstrdup(ev->id);
 	m->msg.correlation_len = strlen(ev->id);
@@ -307,16 +304,8 @@ static void on_settled(struct queue_invoker *q, const struct amqp_mail *m)
 {
 	struct call *c = find(q, m->msg.correlation_id, m->msg.correlation_len);
 
-	if (c == NULL) {
-		return;
-	}
-	if (m->kind == AMQP_RETURNED) {
-		/* After a restart of the broker the function may not have declared its queue again yet. */
-		end_kind(q, c, c->repeated ? OUTCOME_UNAVAILABLE : OUTCOME_NO_FUNCTION);
-	} else if (c->inv->event->type == INVOKE_EVENT) {
-		end_kind(q, c, OUTCOME_ACCEPTED);
-	} else {
-		c->confirmed = true;
+	if (c != NULL) {
+		end_kind(q, c, m->kind == AMQP_RETURNED ? OUTCOME_NO_FUNCTION : OUTCOME_ACCEPTED);
 	}
 }
 
@@ -330,36 +319,13 @@ static void on_refused(struct queue_invoker *q, const struct amqp_mail *m)
 	}
 }
 
-static void note_loss(struct queue_invoker *q)
-{
-	struct list *pos;
-
-	list_foreach(&q->sent, pos) {
-		struct call *c = container_of(pos, struct call, link);
-
-		c->at_risk = c->confirmed;
-		c->repeated = c->repeated || !c->confirmed;
-	}
-}
-
-/*
- * The broker was restarted, and what was in it went with it: nobody will answer. What it had not confirmed the publisher
- * sends to the new one, and the reply queue has its old name: these calls are answered late, not twice.
- */
+/* The broker was restarted, and what was in it went with it: nobody will answer. */
 static void end_lost(struct queue_invoker *q)
 {
-	struct list lost = LIST_INIT(lost);
-	struct list *pos, *tmp;
 	unsigned n = 0;
 
-	list_foreach_safe(&q->sent, pos, tmp) {
-		if (container_of(pos, struct call, link)->at_risk) {
-			list_unlink(pos);
-			list_push_back(&lost, pos);
-		}
-	}
-	for (; !list_empty(&lost); n++) {
-		end_kind(q, list_first(&lost, struct call, link), OUTCOME_UNAVAILABLE);
+	for (; !list_empty(&q->sent); n++) {
+		end_kind(q, list_first(&q->sent, struct call, link), OUTCOME_UNAVAILABLE);
 	}
 	if (n > 0) {
 		log_warn("AMQP the broker was restarted, calls were lost count=%u", n);
@@ -376,9 +342,7 @@ static void on_up(struct queue_invoker *q, const struct amqp_mail *m)
 	} else {
 		q->consumer_up = up;
 	}
-	if (!up) {
-		note_loss(q);
-	} else if (m->fresh && !q->deps.settings->durable) {
+	if (up && m->fresh && !q->deps.settings->durable) {
 		end_lost(q);
 	}
 	send_waiting(q);

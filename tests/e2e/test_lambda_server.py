@@ -12,7 +12,7 @@ import pytest
 
 from amqp_client import Client, present
 from harness import ECHO, LIMIT, SANITIZED, SERVER, Gate, run
-from rabbitmq import Broker, CutProxy, free_ports
+from rabbitmq import Broker, free_ports
 
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 DURABLE = {"AMQP_QUEUE_DURABLE": "true", "AMQP_QUEUE_AUTO_DELETE": "false"}
@@ -385,31 +385,6 @@ def test_callers_that_wait_when_the_broker_dies(serve, gateway, mortal, queue):
     d.err.wait("AMQP consuming", 2)
     wait_ready(server)
     assert server.invoke(b"[1]", name=queue).body == b"[1]"
-
-
-def test_requests_that_the_broker_did_not_get(serve, gateway, mortal, queue, tmp_path):
-    """They are published again when it is back: their callers get the answer, and no 503 that makes them ask a second time."""
-    ran = tmp_path / "ran"
-    event = {"do": "note", "file": str(ran)}
-    d = serve(at=mortal, env=DURABLE)
-    network = CutProxy(mortal.port)
-    server = gateway(env={"AMQP_URI": mortal.uri(port=network.port, heartbeat=60)})
-    assert server.invoke(event, name=queue).status == 200
-    network.swallow()
-    calls = [server.later(event, name=queue) for _ in range(3)]
-    events = [server.later(event, name=queue, headers={"X-Amz-Invocation-Type": "Event"}) for _ in range(3)]
-    server.wait_metric("lambda_invocations_running", 6)
-    mortal.kill()
-    network.resume()
-    mortal.start()
-    assert [call.result(LIMIT).status for call in calls] == [200] * 3
-    assert [call.result(LIMIT).status for call in events] == [202] * 3
-    d.wait_metric('lambda_invocations_total{outcome="success"}', 7)
-    assert len(ran.read_text().splitlines()) == 7
-    network.close()
-    cleaner = Client(mortal.uri())
-    cleaner.delete(queue)
-    cleaner.close()
 
 
 def test_no_broker_at_start(gateway, mortal, serve, queue):
