@@ -169,19 +169,6 @@ def test_malformed_chunks(played, chunks):
     assert future.result(LIMIT).body == b"whole"
 
 
-def test_a_streamed_response_that_breaks_off(played):
-    d, runtime, future, event = played
-    rid = event.headers["Lambda-Runtime-Aws-Request-Id"]
-    broken = Connection(d.runtime_address)
-    broken.socket.sendall(f"POST {API}/invocation/{rid}/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
-                          "Lambda-Runtime-Function-Response-Mode: streaming\r\n\r\n5\r\nhello\r\n".encode())
-    broken.socket.shutdown(1)
-    assert error(broken.receive())[:2] == (400, "TruncatedHTTPRequest")
-    broken.close()
-    assert runtime.respond(event, b"whole").status == 202
-    assert future.result(LIMIT).body == b"whole"
-
-
 def test_an_answer_to_a_timed_out_event_reaches_nobody(start):
     d = start(IDLE, env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "0.3"})
     future = d.later(b"first")
