@@ -54,6 +54,7 @@ static void to_target(struct debugger *d, const char *data, size_t len)
 		d->configured = d->configured || has(data, len, cdp_ready);
 		d->debugger_enabled = d->debugger_enabled || has(data, len, cdp_enable);
 	}
+	d->has_spoken = true;
 	debug_target_send(d->target, data, len);
 	if (d->broker != NULL && debug_target_queued(d->target) > SOCK_HIGH) {
 		ws_pause(d->broker, true);

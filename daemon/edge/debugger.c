@@ -25,6 +25,8 @@
 static const int64_t retry_us = 1000 * 1000;
 /* A debugger that never says that it is ready is taken to be when it has been silent for so long ... */
 static const int64_t quiet_us = 1000 * 1000;
+/* ... or has not said a word for so long: its machine may be busy ... */
+static const int64_t mute_us = 5 * 1000 * 1000;
 /* ... or has talked for so long. */
 static const int64_t talk_us = 10 * 1000 * 1000;
 /* A timeout that was off runs at least this long when it is on again. */
@@ -92,7 +94,7 @@ static void on_quiet(void *ctx)
 void debugger_heard(struct debugger *d)
 {
 	int64_t now = loop_now_us(d->loop);
-	int64_t at = now + quiet_us;
+	int64_t at = now + (d->has_spoken ? quiet_us : mute_us);
 
 	if (!d->holding || !d->attached || !d->target_open || d->release != RELEASE_WAITING) {
 		return;
@@ -246,6 +248,7 @@ void debugger_user_joined(struct debugger *d)
 	log_info("debugger attached id=%s requestId=%s", d->settings->key, d->event->id);
 	d->attached = true;
 	d->attached_us = loop_now_us(d->loop);
+	d->has_spoken = false;
 	timeout_off(d);
 	/* What the debugger says first waits in the socket until the runtime can be told. */
 	ws_pause(d->broker, true);

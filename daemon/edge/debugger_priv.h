@@ -59,6 +59,7 @@ struct debugger {
 	bool target_open;
 	struct debug_stop *stop;
 	bool stop_ready;
+	bool has_spoken;       /* the debugger */
 	bool configured;       /* the debugger has said that it is done with its preparations */
 	bool will_say_ready;   /* it speaks a protocol in which it has to say so */
 	bool debugger_enabled; /* it wants to hear of stops */

@@ -315,6 +315,23 @@ def test_bytes_pass_unchanged(start, broker, port):
     assert closed(debugger)[0] == 1000
 
 
+def test_debugger_with_a_late_first_word(start, broker, port):
+    """Its machine is busy: the event must not be gone when it is ready to look."""
+    daemon = played(start, broker, DEBUGGER_PORT=str(port.number))
+    future = daemon.later({"x": 1})
+    waiting(daemon)
+    debugger = broker.debugger(ID)
+    runtime = port.accept()
+    late = time.monotonic() + 1.5
+    while time.monotonic() < late:
+        daemon.metrics()
+    assert not future.done()
+    debugger.send(b"hello")
+    assert runtime.recv(100) == b"hello"
+    assert json.loads(future.result(LIMIT).body) == {"x": 1}
+    runtime.close()
+
+
 def test_slow_debugger_slows_the_runtime_down(start, broker, port):
     """It reads nothing for a while: what the runtime's debug port sends must pile up there, and arrive whole later."""
     daemon = played(start, broker, DEBUGGER_PORT=str(port.number))
