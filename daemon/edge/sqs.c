@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/aws_endpoint.h"
+#include "core/sqs_refusal.h"
 #include "edge/aws_call.h"
 #include "edge/aws_client.h"
 #include "edge/sqs_receive.h"
@@ -73,6 +74,11 @@ static void put_number(struct buf *json, const char *name, int value)
 	if (value >= 0) {
 		buf_printf(json, ",\"%s\":%d", name, value);
 	}
+}
+
+bool sqs_may_try_again(const struct aws_failure *failure)
+{
+	return failure->transient || sqs_judge(failure->code, failure->message) == SQS_TRY_AGAIN;
 }
 
 static size_t value_size(const struct sqs_attribute *a)

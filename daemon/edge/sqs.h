@@ -59,6 +59,9 @@ struct sqs_send_args {
 /* text: sqs_send() the message id, sqs_get_queue_url() the URL, others NULL. Borrowed; NULL when failed. */
 typedef void (*sqs_fn)(void *ctx, const struct aws_failure *failure, const char *text);
 
+/* Is there sense in another attempt? Not if the failure is about this very message, receipt or queue. */
+bool sqs_may_try_again(const struct aws_failure *failure);
+
 /* What message attributes take of a queue's maximum message size: names, types and values count. */
 size_t sqs_attributes_size(const struct sqs_attribute *attributes, size_t count);
 struct aws_call *sqs_send(struct sqs *sqs, const struct sqs_send_args *args, sqs_fn fn, void *ctx) MUST_CHECK;

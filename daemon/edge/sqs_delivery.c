@@ -150,11 +150,6 @@ void delivery_hurry(struct delivery *d)
 	}
 }
 
-static bool may_try_again(const struct aws_failure *failure)
-{
-	return failure->transient || sqs_judge(failure->code, failure->message) == SQS_TRY_AGAIN;
-}
-
 static void remember_answered(struct sqs_bridge *b, const char *name)
 {
 	char **slot = &b->answered[b->answered_at++ % ANSWERED_KEPT];
@@ -179,7 +174,7 @@ static void on_deleted(void *ctx, const struct aws_failure *failure, const char 
 
 	(void)text;
 	d->call = NULL;
-	if (failure != NULL && may_try_again(failure)) {
+	if (failure != NULL && sqs_may_try_again(failure)) {
 		try_again(d, "an answered request could not be deleted", failure);
 		return;
 	}
@@ -263,7 +258,7 @@ static void on_sent(void *ctx, const struct aws_failure *failure, const char *te
 
 	(void)text;
 	d->call = NULL;
-	if (failure != NULL && may_try_again(failure)) {
+	if (failure != NULL && sqs_may_try_again(failure)) {
 		try_again(d, "a response could not be sent", failure);
 		return;
 	}

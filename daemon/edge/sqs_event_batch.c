@@ -10,7 +10,6 @@
 #include "core/dispatch.h"
 #include "core/function_name.h"
 #include "core/sqs_event.h"
-#include "core/sqs_refusal.h"
 #include "edge/aws_client.h"
 #include "edge/config.h"
 #include "edge/sqs_event_priv.h"
@@ -178,7 +177,7 @@ static void on_deleted(void *ctx, const struct aws_failure *failure, const bool 
 	size_t left = 0;
 
 	b->call = NULL;
-	if (failure != NULL && (failure->transient || sqs_judge(failure->code, failure->message) == SQS_TRY_AGAIN)) {
+	if (failure != NULL && sqs_may_try_again(failure)) {
 		try_again(b, failure->message);
 		return;
 	}
