@@ -366,9 +366,7 @@ static void add_header(struct MHD_Response *response, const struct httpd_header 
 		return;
 	}
 	clean = xstrdup(h->value);
-	for (char *c = clean; *c != '\0'; c++) {
-		*c = text_is_control(*c) ? ' ' : *c;
-	}
+	text_one_line(clean);
 	(void)MHD_add_response_header(response, h->name, clean);
 	free(clean);
 }
