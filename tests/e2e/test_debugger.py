@@ -294,12 +294,16 @@ def port():
     port.listener.close()
 
 
-def test_bytes_pass_unchanged(start, broker, port):
+def attached(start, broker, port, **kwargs):
+    """A daemon with an invocation, the debugger for it, and the runtime's end of its debug port."""
     daemon = played(start, broker, DEBUGGER_PORT=str(port.number))
     future = daemon.later({"x": 1})
     waiting(daemon)
-    debugger = broker.debugger(ID)
-    runtime = port.accept()
+    return daemon, future, broker.debugger(ID, **kwargs), port.accept()
+
+
+def test_bytes_pass_unchanged(start, broker, port):
+    daemon, future, debugger, runtime = attached(start, broker, port)
     data = b"JDWP-Handshake" + bytes(range(256)) * 5000
     debugger.send(data)
     with runtime.makefile("rb") as stream:
@@ -317,11 +321,7 @@ def test_bytes_pass_unchanged(start, broker, port):
 
 def test_debugger_with_a_late_first_word(start, broker, port):
     """Its machine is busy: the event must not be gone when it is ready to look."""
-    daemon = played(start, broker, DEBUGGER_PORT=str(port.number))
-    future = daemon.later({"x": 1})
-    waiting(daemon)
-    debugger = broker.debugger(ID)
-    runtime = port.accept()
+    daemon, future, debugger, runtime = attached(start, broker, port)
     late = time.monotonic() + 1.5
     while time.monotonic() < late:
         daemon.metrics()
@@ -334,11 +334,7 @@ def test_debugger_with_a_late_first_word(start, broker, port):
 
 def test_slow_debugger_slows_the_runtime_down(start, broker, port):
     """It reads nothing for a while: what the runtime's debug port sends must pile up there, and arrive whole later."""
-    daemon = played(start, broker, DEBUGGER_PORT=str(port.number))
-    future = daemon.later({"x": 1})
-    waiting(daemon)
-    debugger = broker.debugger(ID, max_queue=1)
-    runtime = port.accept()
+    daemon, future, debugger, runtime = attached(start, broker, port, max_queue=1)
     debugger.send(b"Content-Length: ")  # holds the event until configurationDone
     assert runtime.recv(100) == b"Content-Length: "
     before = [peak_mb(daemon.pid), peak_mb(broker.process.pid)]
@@ -418,11 +414,7 @@ def test_news_of_a_debugger_at_the_wrong_time(start, port):
 
 
 def test_configuration_done_releases(start, broker, port):
-    daemon = played(start, broker, DEBUGGER_PORT=str(port.number))
-    future = daemon.later({"x": 1})
-    waiting(daemon)
-    debugger = broker.debugger(ID)
-    runtime = port.accept()
+    daemon, future, debugger, runtime = attached(start, broker, port)
     debugger.send(b"Content-Length: 70\r\n\r\n")
     # Silence of any length means nothing now: this is a protocol in which a debugger says that it is ready.
     with pytest.raises(TimeoutError):
