@@ -24,7 +24,7 @@ cat >"$tree/debian/changelog" <<-END
 	 -- $(sed -n 's/^Maintainer: //p' docker/packages/debian/control)  $(date -R -d "@$stamp")
 END
 cd "$tree"
-dpkg-buildpackage -b -us -uc >"$out/log" 2>&1 || {
+dpkg-buildpackage -b -us -uc -jauto >"$out/log" 2>&1 || {
 	tail -30 "$out/log" >&2
 	echo "deb.sh: the package could not be built; the whole log is $out/log" >&2
 	exit 1
