@@ -72,7 +72,7 @@ enum outcome_kind {
 struct outcome {
 	enum outcome_kind kind;
 	struct blob *body;	  /* NULL for THROTTLED and SHUTDOWN */
-	const char *content_type; /* NULL = application/json */
+	const char *content_type; /* NULL = application/json; function URLs that stream: octets */
 	const char *error_type;	  /* NULL unless there was an error that has one */
 	bool streamed;		  /* begin() was called: body is NULL, or the document of what made the stream fail */
 	struct blob *log_tail;	  /* START..REPORT text, at most 4 KB; NULL unless asked for */

@@ -243,7 +243,7 @@ static struct blob *error_document(const struct call *c, const char **type)
 	struct blob *shown;
 
 	*type = runtime_content_type(c->req);
-	if (strcmp(*type, CAUSE_TYPE) != 0) {
+	if (*type == NULL || strcmp(*type, CAUSE_TYPE) != 0) {
 		return body;
 	}
 	shown = json_without_error_cause(body->data, body->len);

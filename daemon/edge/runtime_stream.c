@@ -210,7 +210,7 @@ const char *runtime_content_type(const struct httpd_req *req)
 {
 	const char *type = httpd_req_header(req, "Content-Type");
 
-	return type != NULL && strlen(type) <= type_max ? type : RUNTIME_OCTETS_TYPE;
+	return type == NULL || strlen(type) <= type_max ? type : RUNTIME_OCTETS_TYPE;
 }
 
 void runtime_stream_begin(struct loop *loop, struct dispatch *d, struct instance *inst, struct httpd_req *req,

@@ -13,7 +13,8 @@ struct loop;
 
 #define RUNTIME_TRUNCATED_TEXT "The response was cut off before its end"
 #define RUNTIME_OCTETS_TYPE "application/octet-stream"
-/* The Content-Type of what a runtime sends; one that is missing or absurdly long counts as octets. Borrowed. */
+/* The Content-Type of what a runtime sends; an absurdly long one counts as octets. Borrowed. NULL = there is none: who
+ * answers the caller has a default of its own. */
 const char *runtime_content_type(const struct httpd_req *req);
 
 /* Is this response a stream, if its caller takes one? */

@@ -102,11 +102,12 @@ def test_response(played):
     assert (answer.body, answer.headers["Content-Type"]) == (b"\x00\xffbytes", "image/png")
 
 
-def test_response_without_content_type(played):
+@pytest.mark.parametrize("kind", ["response", "error"])
+def test_no_content_type_is_json(played, kind):
     _, runtime, future, event = played
-    runtime.respond(event, b"")
+    runtime.respond(event, b"", kind=kind)
     answer = future.result(LIMIT)
-    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"", "application/octet-stream")
+    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, b"", "application/json")
 
 
 def test_state_machine(start):

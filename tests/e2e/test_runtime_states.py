@@ -65,7 +65,7 @@ def test_error_bodies_are_verbatim(played):
     assert (reply.status, reply.body, reply.headers["Content-Type"]) == (202, OK, "application/json")
     answer = future.result(LIMIT)
     assert (answer.status, answer.headers["X-Amz-Function-Error"]) == (200, "Unhandled")
-    assert (answer.body, answer.headers["Content-Type"]) == (b"\xff not json", "application/octet-stream")
+    assert (answer.body, answer.headers["Content-Type"]) == (b"\xff not json", "application/json")
 
 
 def test_the_id_is_checked_before_everything_else(played):

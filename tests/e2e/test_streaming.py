@@ -142,7 +142,7 @@ def test_the_head_comes_before_the_first_byte(daemon):
     raw, source = Raw(daemon), Source(daemon)
     source.begin(source.next())
     response = raw.response()
-    assert (response.status, response.headers["Content-Type"]) == (200, "application/octet-stream")
+    assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
     assert source.end().status == 202
     assert response.read() == b""
 
