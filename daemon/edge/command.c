@@ -114,6 +114,9 @@ int command_parse(struct config *cfg, int argc, char **argv, struct err *err)
 			cfg->command[n++] = argv[i];
 			continue;
 		}
+		if (!f->takes_value && value != NULL) {
+			return err_set(err, 2, "%s takes no value", f->name);
+		}
 		if (f->takes_value && value == NULL) {
 			if (i + 1 == argc) {
 				return err_set(err, 2, "%s: a value is missing", f->name);
