@@ -107,7 +107,7 @@ $(O)/%.o: %.c $(O)/.flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
-$(O)/daemon/main.o $(PROGRAMS:%=$(O)/daemon/programs/%.o): EXTRA = -DVERSION='"$(VERSION)"'
+$(O)/daemon/main.o $(PROGRAMS:%=$(O)/daemon/programs/%.o) $(O)/echo-runtime/echo.o: EXTRA = -DVERSION='"$(VERSION)"'
 
 $(O)/daemon/debug/page.o build/fuzz/obj/daemon/debug/page.o: daemon/debug/page.html
 

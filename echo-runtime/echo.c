@@ -18,6 +18,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
 #define API "/2018-06-01/runtime/invocation/"
 #define SPARE ((size_t)64 << 10)
 #define HEAD_MAX ((size_t)1 << 20)
@@ -330,13 +334,33 @@ static void answer(struct client *c, const struct reply *event, struct reply *re
 	}
 }
 
-int main(void)
+static bool is_question(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+		puts("usage: echo-runtime\n\n"
+		     "A runtime for AWS Lambda that answers with its event. lambda-runtime-api-daemon, or Lambda, "
+		     "starts\n"
+		     "it and sets AWS_LAMBDA_RUNTIME_API=HOST:PORT.");
+	} else if (strcmp(word, "--version") == 0) {
+		puts("echo-runtime " VERSION);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
 {
 	struct client client = { .fd = -1 };
 	struct reply event = { 0 }, receipt = { 0 };
 	char next[512];
 	int len;
 
+	if (is_question(argc, argv)) {
+		return 0;
+	}
 	client_init(&client);
 	len = snprintf(next, sizeof(next), "GET " API "next HTTP/1.1\r\nHost: %s\r\n\r\n", client.address);
 	for (;;) {

@@ -82,17 +82,25 @@ static const struct flag *find_flag(const char *word, const char **inline_value)
 	return NULL;
 }
 
-/* Before the command only: a word there that looks like a flag and is none of ours. */
-static int leading_word(struct config *cfg, const char *word, struct err *err)
+bool command_asks(struct config *cfg, int argc, char **argv)
 {
-	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-		cfg->action = CONFIG_HELP;
-	} else if (strcmp(word, "--version") == 0) {
-		cfg->action = CONFIG_VERSION;
-	} else if (word[0] == '-') {
-		return err_set(err, 2, "unknown flag %.200s; --help shows what there is", word);
+	for (int i = 1; i < argc; i++) {
+		const char *value = NULL;
+		const struct flag *f = find_flag(argv[i], &value);
+
+		if (f != NULL) {
+			i += f->takes_value && value == NULL;
+		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			cfg->action = CONFIG_HELP;
+			return true;
+		} else if (strcmp(argv[i], "--version") == 0) {
+			cfg->action = CONFIG_VERSION;
+			return true;
+		} else {
+			break;
+		}
 	}
-	return 0;
+	return false;
 }
 
 int command_parse(struct config *cfg, int argc, char **argv, struct err *err)
@@ -105,11 +113,8 @@ int command_parse(struct config *cfg, int argc, char **argv, struct err *err)
 		const struct flag *f = find_flag(argv[i], &value);
 
 		if (f == NULL) {
-			if (n == 0 && leading_word(cfg, argv[i], err) != 0) {
-				return -1;
-			}
-			if (cfg->action == CONFIG_HELP || cfg->action == CONFIG_VERSION) {
-				return 0;
+			if (n == 0 && argv[i][0] == '-') {
+				return err_set(err, 2, "unknown flag %.200s; --help shows what there is", argv[i]);
 			}
 			cfg->command[n++] = argv[i];
 			continue;

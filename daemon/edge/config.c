@@ -489,6 +489,9 @@ static int settle(struct config *cfg, struct err *err)
 
 static int load(struct config *cfg, int argc, char **argv, struct err *err)
 {
+	if (command_asks(cfg, argc, argv)) {
+		return 0;
+	}
 	cfg->ready_timeout_us = -1;
 	if (load_environment(cfg, err) != 0 || command_parse(cfg, argc, argv, err) != 0) {
 		return -1;
@@ -520,7 +523,7 @@ int config_load_gateway(struct config *cfg, int argc, char **argv, struct err *e
 	if (load(cfg, argc, argv, err) != 0) {
 		return -1;
 	}
-	if (cfg->command[0] != NULL) {
+	if (cfg->action == CONFIG_RUN && cfg->command[0] != NULL) {
 		return err_set(err, 2, "%.200s: no arguments but flags are expected", cfg->command[0]);
 	}
 	return 0;
