@@ -39,6 +39,7 @@
 #include "io/child.h"
 #include "io/guard.h"
 #include "io/sink.h"
+#include "io/standard.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 
@@ -528,10 +529,10 @@ static int act(struct daemon *d, struct err *err)
 	switch (d->cfg.action) {
 	case CONFIG_HELP:
 		print_help();
-		return 0;
+		return standard_flush(err);
 	case CONFIG_VERSION:
 		printf("lambda-runtime-api-daemon %s\n", VERSION);
-		return 0;
+		return standard_flush(err);
 	case CONFIG_COPY_SELF:
 		return self_copy("/tmp", err);
 	case CONFIG_RUN:

@@ -348,6 +348,9 @@ static bool is_question(int argc, char **argv)
 	} else {
 		return false;
 	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		die("stdout cannot be written: %s", strerror(errno));
+	}
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include "debug/options.h"
 #include "debug/tunnel.h"
 #include "io/notify.h"
+#include "io/standard.h"
 #include "io/tls.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
@@ -155,10 +156,10 @@ static int act(struct program *p, struct err *err)
 	switch (p->cfg.action) {
 	case BROKER_HELP:
 		broker_config_help();
-		return 0;
+		return standard_flush(err);
 	case BROKER_VERSION:
 		printf("debug-broker %s\n", VERSION);
-		return 0;
+		return standard_flush(err);
 	case BROKER_CONNECT:
 	case BROKER_RUN:
 		break;

@@ -31,6 +31,7 @@
 #include "io/child.h"
 #include "io/guard.h"
 #include "io/sink.h"
+#include "io/standard.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 
@@ -465,27 +466,18 @@ static int print_template(const char *name, struct err *err)
 	return 0;
 }
 
-/* What was printed by stdio is out, or why not. */
-static int flush_stdout(struct err *err)
-{
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		return err_set(err, 1, "stdout cannot be written: %s", strerror(errno));
-	}
-	return 0;
-}
-
 static int act(struct program *p, struct err *err)
 {
 	switch (p->args.action) {
 	case CLI_HELP:
 		cli_args_print_help(stdout);
 		config_print_help(stdout, CONFIG_INVOKE);
-		return flush_stdout(err);
+		return standard_flush(err);
 	case CLI_VERSION:
 		printf("lambda-invoke %s\n", VERSION);
-		return flush_stdout(err);
+		return standard_flush(err);
 	case CLI_TEMPLATE:
-		return print_template(p->args.template, err) == 0 ? flush_stdout(err) : -1;
+		return print_template(p->args.template, err) == 0 ? standard_flush(err) : -1;
 	case CLI_RUN:
 		break;
 	}

@@ -13,6 +13,7 @@
 #include "edge/invoke_api.h"
 #include "edge/queue_invoker.h"
 #include "edge/startup.h"
+#include "io/standard.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 
@@ -161,10 +162,10 @@ static int act(struct server *s, struct err *err)
 		       "function.\n\n"
 		       "Environment:\n");
 		config_print_help(stdout, CONFIG_SERVER);
-		return 0;
+		return standard_flush(err);
 	case CONFIG_VERSION:
 		printf("lambda-server %s\n", VERSION);
-		return 0;
+		return standard_flush(err);
 	case CONFIG_RUN:
 	case CONFIG_COPY_SELF:
 		break;

@@ -13,6 +13,7 @@
 #include "edge/proxy_lambda.h"
 #include "edge/proxy_settings.h"
 #include "io/child.h"
+#include "io/standard.h"
 #include "loop/loop.h"
 #include "loop/signals.h"
 
@@ -110,6 +111,28 @@ static void print_help(void)
 	proxy_settings_print_help(stdout);
 }
 
+static int act(struct program *p, const char *question, struct err *err)
+{
+	if (strcmp(question, "--help") == 0 || strcmp(question, "-h") == 0) {
+		print_help();
+		return standard_flush(err);
+	}
+	if (strcmp(question, "--version") == 0) {
+		printf("proxy-lambda %s\n", VERSION);
+		return standard_flush(err);
+	}
+	if (proxy_settings_load(&p->settings, err) != 0) {
+		return -1;
+	}
+	if (p->settings.runtime_api == NULL) {
+		return err_set(
+			err, 2,
+			"AWS_LAMBDA_RUNTIME_API is not set: this is a runtime, which Lambda or an emulator starts");
+	}
+	log_setup(p->settings.log_level, false);
+	return serve(p, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct program p = { .exit_code = 0 };
@@ -117,23 +140,7 @@ int main(int argc, char **argv)
 
 	signals_block();
 	log_setup(LOG_INFO, false);
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		print_help();
-		return 0;
-	}
-	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		printf("proxy-lambda %s\n", VERSION);
-		return 0;
-	}
-	if (proxy_settings_load(&p.settings, &err) == 0 && p.settings.runtime_api == NULL) {
-		err_set(&err, 2,
-			"AWS_LAMBDA_RUNTIME_API is not set: this is a runtime, which Lambda or an emulator starts");
-	}
-	if (err.code == 0) {
-		log_setup(p.settings.log_level, false);
-		(void)serve(&p, &err);
-	}
-	if (err.code != 0) {
+	if (act(&p, argc > 1 ? argv[1] : "", &err) != 0) {
 		fprintf(stderr, "proxy-lambda: %s\n", err.msg);
 		p.exit_code = err.code;
 	}
