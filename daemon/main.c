@@ -550,6 +550,7 @@ int main(int argc, char **argv)
 	struct daemon d = { .exit_code = 0 };
 	struct err err = ERR_INIT;
 
+	standard_open();
 	signals_block();
 	log_setup(LOG_INFO, false);
 	if (config_load(&d.cfg, argc, argv, &err) != 0) {

@@ -7,6 +7,9 @@
 
 struct err;
 
+/* Opens /dev/null for those that are closed, before anything else gets their numbers; reading and writing fail as they did.
+ * Where there is none they stay closed. */
+void standard_open(void);
 /* What was printed by stdio is out, or -1 with the reason. */
 int standard_flush(struct err *err) MUST_CHECK;
 

@@ -173,6 +173,7 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 	int r;
 
+	standard_open();
 	signals_block();
 	log_setup(LOG_INFO, false);
 	r = broker_config_load(&p.cfg, argc, argv, &err);

@@ -493,6 +493,7 @@ int main(int argc, char **argv)
 	struct program p = { .exit_code = 0 };
 	struct err err = ERR_INIT;
 
+	standard_open();
 	signals_block();
 	log_setup(LOG_WARN, false);
 	list_init(&p.end_hook.link);

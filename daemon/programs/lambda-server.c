@@ -178,6 +178,7 @@ int main(int argc, char **argv)
 	struct server s = { .exit_code = 0 };
 	struct err err = ERR_INIT;
 
+	standard_open();
 	signals_block();
 	log_setup(LOG_INFO, false);
 	if (config_load_gateway(&s.cfg, argc, argv, &err) != 0) {

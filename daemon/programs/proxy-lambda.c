@@ -138,6 +138,7 @@ int main(int argc, char **argv)
 	struct program p = { .exit_code = 0 };
 	struct err err = ERR_INIT;
 
+	standard_open();
 	signals_block();
 	log_setup(LOG_INFO, false);
 	if (act(&p, argc > 1 ? argv[1] : "", &err) != 0) {
