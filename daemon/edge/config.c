@@ -215,29 +215,11 @@ bool config_is_private(const char *name, size_t name_len)
 	return false;
 }
 
-static bool parse_bool(const char *value, bool *out)
-{
-	static const char *const yes[] = { "true", "1", "yes", "on" };
-	static const char *const no[] = { "false", "0", "no", "off" };
-
-	for (size_t i = 0; i < countof(yes); i++) {
-		if (strcasecmp(value, yes[i]) == 0) {
-			*out = true;
-			return true;
-		}
-		if (strcasecmp(value, no[i]) == 0) {
-			*out = false;
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool parse_choice(const char *value, enum config_choice *out)
 {
 	bool yes;
 
-	if (!parse_bool(value, &yes)) {
+	if (!env_parse_bool(value, &yes)) {
 		return false;
 	}
 	*out = yes ? CHOICE_YES : CHOICE_NO;
@@ -329,7 +311,7 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 	case SECONDS_OR_0:
 		return parse_seconds(o, value, slot);
 	case BOOL:
-		return parse_bool(value, slot);
+		return env_parse_bool(value, slot);
 	case CHOICE:
 		return parse_choice(value, slot);
 	case QUEUE_TYPE:

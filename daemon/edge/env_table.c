@@ -29,8 +29,20 @@ int env_refuse(struct err *err, const char *name, const char *value, const char 
 
 bool env_parse_bool(const char *value, bool *out)
 {
-	*out = strcasecmp(value, "TRUE") == 0 || strcmp(value, "1") == 0;
-	return *out || strcasecmp(value, "FALSE") == 0 || strcmp(value, "0") == 0;
+	static const char *const yes[] = { "true", "1", "yes", "on" };
+	static const char *const no[] = { "false", "0", "no", "off" };
+
+	for (size_t i = 0; i < countof(yes); i++) {
+		if (strcasecmp(value, yes[i]) == 0) {
+			*out = true;
+			return true;
+		}
+		if (strcasecmp(value, no[i]) == 0) {
+			*out = false;
+			return true;
+		}
+	}
+	return false;
 }
 
 int env_table_load(const struct env_table *t, void *settings, size_t size, struct err *err)

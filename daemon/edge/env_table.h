@@ -37,6 +37,6 @@ const char *env_shown(const char *value, char out[ENV_SHOWN_LEN]);
 /* -1, with "NAME=VALUE: not allowed; expected ...", the value as env_shown() has it. */
 int env_refuse(struct err *err, const char *name, const char *value, const char *expected);
 void env_print_help(FILE *out, const char *name, const char *help, const char *fallback); /* fallback: or NULL */
-bool env_parse_bool(const char *value, bool *out) MUST_CHECK;				  /* TRUE, FALSE, 1, 0 */
+bool env_parse_bool(const char *value, bool *out) MUST_CHECK; /* TRUE, 1, yes, on, and their opposites */
 
 #endif

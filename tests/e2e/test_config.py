@@ -48,6 +48,13 @@ def test_bad_flags(flags):
     assert len(result.stderr.splitlines()) == 1 and flags[0].split("=")[0] in result.stderr
 
 
+@pytest.mark.parametrize("word", ["TRUE", "1", "Yes", "on", "false", "0", "NO", "off"])
+def test_switches(start, word):
+    d = start(env=dict.fromkeys(["PRINT_REPORTS", "AMQP_QUEUE_DURABLE", "FUNCTION_URL_CORS_ALLOW_CREDENTIALS",
+                                 "SQS_EVENT_SOURCE_REPORT_FAILURES"], word))
+    assert d.invoke({}).status == 200
+
+
 def test_help_and_version():
     for flag in ("--help", "-h"):
         result = run([], flags=[flag])
