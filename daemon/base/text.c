@@ -115,6 +115,7 @@ bool text_to_us(const char *s, int64_t *out)
 	int64_t us = 0;
 	int64_t unit = 100000;
 	bool digits = false;
+	bool more = false; /* than whole microseconds: one above a limit is above it, more than 0 is not 0 */
 
 	for (; is_digit(*s); s++) {
 		if (us > INT64_MAX / 10000000 - 1) {
@@ -127,6 +128,7 @@ bool text_to_us(const char *s, int64_t *out)
 	if (*s == '.') {
 		for (s++; is_digit(*s); s++) {
 			us += (*s - '0') * unit;
+			more = more || (unit == 0 && *s != '0');
 			unit /= 10;
 			digits = true;
 		}
@@ -134,7 +136,7 @@ bool text_to_us(const char *s, int64_t *out)
 	if (!digits || *s != '\0') {
 		return false;
 	}
-	*out = us;
+	*out = us + more;
 	return true;
 }
 
