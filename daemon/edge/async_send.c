@@ -331,6 +331,22 @@ static int open_files(struct async_targets *t, struct err *err)
 	return 0;
 }
 
+static int complain_of_no_broker(const struct async_targets *t, struct err *err)
+{
+	static const char *const variables[ASYNC_SLOTS] = {
+		[ASYNC_ON_SUCCESS] = "ASYNC_ON_SUCCESS",
+		[ASYNC_ON_FAILURE] = "ASYNC_ON_FAILURE",
+		[ASYNC_DLQ] = "ASYNC_DLQ",
+	};
+	unsigned i = 0;
+
+	while (!t->targets[i].used || t->targets[i].to.kind != ASYNC_TO_AMQP) {
+		i++;
+	}
+	return err_set(err, 2, "%s=amqp:%s: not allowed without AMQP_URI; expected the broker's URI there",
+		       variables[i], t->targets[i].to.text);
+}
+
 static int open_broker(struct async_targets *t, struct err *err)
 {
 	struct amqp_publisher_opts opts = { .name = "asynchronous results" };
@@ -340,8 +356,7 @@ static int open_broker(struct async_targets *t, struct err *err)
 		return 0;
 	}
 	if (t->deps.cfg->amqp_uri == NULL) {
-		return err_set(err, 2,
-			       "a destination is amqp:QUEUE, but AMQP_URI is not set; expected the broker's URI");
+		return complain_of_no_broker(t, err);
 	}
 	t->broker = mailbox_new();
 	/* For ever: results are kept until they can be delivered, and whether the daemon starts without a broker is for the

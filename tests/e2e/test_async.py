@@ -289,7 +289,8 @@ def test_drain_says_what_is_lost(start):
 
 def test_destination_over_amqp_needs_a_broker():
     result = run(["true"], env={"ASYNC_DLQ": "amqp:dead"})
-    assert result.returncode == 2 and "AMQP_URI" in result.stderr
+    assert result.returncode == 2
+    assert "ASYNC_DLQ=amqp:dead" in result.stderr and "AMQP_URI" in result.stderr
 
 
 def test_no_password_in_an_error():
