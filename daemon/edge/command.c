@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "edge/config.h"
+#include "edge/env_table.h"
 
 static int set_level(struct config *cfg, const char *value, struct err *err)
 {
@@ -37,6 +38,9 @@ static int set_address(const char *flag, const char *value, char **host, uint64_
 	free(*host);
 	/* ":8080" means every address, as in the emulator. */
 	*host = len > 0 ? xstrndup(start, len) : xstrdup("0.0.0.0");
+	if (!env_is_host(*host)) {
+		return err_set(err, 2, "%s %.200s: not allowed; expected HOST:PORT", flag, value);
+	}
 	return 0;
 }
 

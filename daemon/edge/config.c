@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "core/async_queue.h"
 #include "core/async_target.h"
+#include "core/aws_endpoint.h"
 #include "core/bridge_rules.h"
 #include "core/function_name.h"
 #include "edge/aws_settings.h"
@@ -30,6 +31,7 @@ enum kind {
 	VERSION_NAME,
 	QUEUE,
 	DESTINATION,
+	REGION,
 	ACCOUNT,
 	NUMBER,
 	SECONDS,
@@ -95,9 +97,9 @@ static const struct option options[] = {
 	  "address of the Runtime API of the first runtime" },
 	{ "RUNTIME_API_PORT", NUMBER, AT(runtime_port), 0, 65535, "9001", true,
 	  "port of the Runtime API; 0 = any free one" },
-	{ "AWS_REGION", TEXT, AT(region), 0, 0, NULL, false,
+	{ "AWS_REGION", REGION, AT(region), 0, 0, NULL, false,
 	  "region, part of the ARN; default: AWS_DEFAULT_REGION, else us-east-1" },
-	{ "AWS_DEFAULT_REGION", TEXT, AT(region), 0, 0, NULL, false, "region when AWS_REGION is not set" },
+	{ "AWS_DEFAULT_REGION", REGION, AT(region), 0, 0, NULL, false, "region when AWS_REGION is not set" },
 	{ "AWS_ACCOUNT_ID", ACCOUNT, AT(account_id), 0, 0, "012345678912", false, "account, part of the ARN" },
 	{ "CORS_ALLOW_ORIGIN", TEXT, AT(cors_allow_origin), 0, 0, NULL, true,
 	  "origin of web pages that may invoke, or *; default: none may" },
@@ -284,9 +286,14 @@ static bool parse(struct config *cfg, const struct option *o, const char *value)
 
 	switch (o->kind) {
 	case TEXT:
-	case HOST:
 		set_text(slot, value);
 		return true;
+	case HOST:
+		set_text(slot, value);
+		return env_is_host(value);
+	case REGION:
+		set_text(slot, value);
+		return aws_region_is_valid(value);
 	case SECRET:
 		take_secret(slot, o, value);
 		return true;
@@ -378,9 +385,14 @@ static void describe_allowed(const struct option *o, char *out, size_t size)
 	case INIT_TYPE:
 		snprintf(out, size, "on-demand, provisioned-concurrency, snap-start or lambda-managed-instances");
 		break;
+	case HOST:
+		snprintf(out, size, "%s", ENV_HOST_EXPECTED);
+		break;
+	case REGION:
+		snprintf(out, size, "a region like eu-central-1");
+		break;
 	case TEXT:
 	case SECRET:
-	case HOST:
 	case PRESENT:
 		snprintf(out, size, "text");
 		break;

@@ -45,6 +45,23 @@ bool env_parse_bool(const char *value, bool *out)
 	return false;
 }
 
+bool env_is_host(const char *value)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len;
+
+	if (strchr(value, ':') == NULL) {
+		len = strspn(value, letters);
+	} else {
+		len = strspn(value, "0123456789abcdefABCDEF:.");
+		if (value[len] == '%') {
+			len++; /* a zone: fe80::1%eth0 */
+			len += strspn(value + len, letters);
+		}
+	}
+	return len > 0 && value[len] == '\0';
+}
+
 int env_table_load(const struct env_table *t, void *settings, size_t size, struct err *err)
 {
 	memset(settings, 0, size);

@@ -37,6 +37,9 @@ const char *env_shown(const char *value, char out[ENV_SHOWN_LEN]);
 /* -1, with "NAME=VALUE: not allowed; expected ...", the value as env_shown() has it. */
 int env_refuse(struct err *err, const char *name, const char *value, const char *expected);
 void env_print_help(FILE *out, const char *name, const char *help, const char *fallback); /* fallback: or NULL */
+/* The name of a host or an address. Whether there is one of that name is seen when it is listened on. */
+#define ENV_HOST_EXPECTED "a host name or an address, of IPv6 without brackets"
+bool env_is_host(const char *value) MUST_CHECK;
 bool env_parse_bool(const char *value, bool *out) MUST_CHECK; /* TRUE, 1, yes, on, and their opposites */
 
 #endif

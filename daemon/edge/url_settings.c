@@ -11,14 +11,14 @@
 #include "base/text.h"
 #include "edge/env_table.h"
 
-enum kind { TEXT, PORT, PAYLOAD, MODE, BOOL, AGE };
+enum kind { TEXT, HOST, PORT, PAYLOAD, MODE, BOOL, AGE };
 
 #define AT(member) offsetof(struct url_settings, member)
 
 static const struct env_row rows[] = {
 	{ "FUNCTION_URL_PORT", PORT, AT(port), NULL,
 	  "port of the function URL, where any HTTP request invokes the function; 0 = any free one; default: none" },
-	{ "FUNCTION_URL_HOST", TEXT, AT(host), NULL, "address of the function URL; default: INVOKE_API_HOST" },
+	{ "FUNCTION_URL_HOST", HOST, AT(host), NULL, "address of the function URL; default: INVOKE_API_HOST" },
 	{ "FUNCTION_URL_PAYLOAD", PAYLOAD, AT(payload), "2.0",
 	  "events as from a function URL or HTTP API: 2.0; a REST API: 1.0; a load balancer: alb, alb-multi" },
 	{ "FUNCTION_URL_INVOKE_MODE", MODE, AT(streaming), "BUFFERED",
@@ -43,6 +43,9 @@ static bool parse(void *settings, const struct env_row *row, const char *value)
 	case TEXT:
 		memcpy(slot, &value, sizeof(value));
 		return true;
+	case HOST:
+		memcpy(slot, &value, sizeof(value));
+		return env_is_host(value);
 	case PORT:
 		s->on = true;
 		return text_to_u64(value, 0, 65535, slot);
@@ -62,6 +65,8 @@ static bool parse(void *settings, const struct env_row *row, const char *value)
 static const char *expected(int kind)
 {
 	switch ((enum kind)kind) {
+	case HOST:
+		return ENV_HOST_EXPECTED;
 	case PORT:
 		return "a whole number from 0 to 65535";
 	case PAYLOAD:

@@ -28,7 +28,10 @@ from harness import DAEMON, ECHO, LIMIT, ROOT, RUNTIME, run
     ("PORT", "http", "65535"), ("RUNTIME_API_PORT", "-1", "65535"), ("AWS_ACCOUNT_ID", "123", "12 digits"),
     ("PRINT_REPORTS", "maybe", "TRUE or FALSE"), ("ENABLE_OPENFAAS", "2", "TRUE or FALSE"), ("LOG_LEVEL", "LOUD", "TRACE"),
     ("AWS_LAMBDA_LOG_FORMAT", "xml", "JSON"), ("USE_STRUCTURED_LOGGING", "x", "TRUE or FALSE"), ("READY_FD", "0", "whole number"),
-    ("READY_FD", "999", "open descriptor"),
+    ("READY_FD", "999", "open descriptor"), ("AWS_REGION", "us east", "eu-central-1"), ("AWS_DEFAULT_REGION", "a/b", "eu-central-1"),
+    ("AWS_LAMBDA_FUNCTION_TIMEOUT", "5400.0000001", "5400"), ("INVOKE_API_HOST", "foo bar", "host name"),
+    ("INVOKE_API_HOST", "[::1]", "without brackets"), ("RUNTIME_API_HOST", "[::1]", "without brackets"),
+    ("RUNTIME_API_HOST", "a/b", "host name"), ("FUNCTION_URL_HOST", "[::1]", "without brackets"),
 ])
 def test_bad_values(name, value, allowed):
     result = run([ECHO], env={name: value})
@@ -39,8 +42,15 @@ def test_bad_values(name, value, allowed):
     assert result.stdout == ""
 
 
+def test_a_bad_value_of_two_lines():
+    result = run([ECHO], env={"AWS_REGION": "eu-west-1\r\nX-Evil: 1"})
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1 and "AWS_REGION=eu-west-1" in result.stderr
+
+
 @pytest.mark.parametrize("flags", [["--log-level"], ["--log-level", "loud"], ["--runtime-api-address", "nowhere"],
-                                   ["--runtime-interface-emulator-address", "1.2.3.4:99999"], ["--bogus"], ["-x"],
+                                   ["--runtime-interface-emulator-address", "1.2.3.4:99999"], ["--runtime-api-address", "foo bar:1"],
+                                   ["--bogus"], ["-x"],
                                    ["--enable-init-caching=false"], ["--enable-init-caching="]])
 def test_bad_flags(flags):
     result = run([], flags=flags)
