@@ -59,6 +59,11 @@ static const char *role(const struct amqp_worker *w)
 	return w->publisher ? "publisher" : "consumer";
 }
 
+static bool is_through(const struct amqp_worker *w)
+{
+	return w->stopping && w->ops->done(w);
+}
+
 static void lose(struct amqp_worker *w, const char *why)
 {
 	amqp_conn_close(&w->conn, false);
@@ -71,7 +76,7 @@ static void lose(struct amqp_worker *w, const char *why)
 	if (w->failures > 1) {
 		plan_retry(w, w->down_since_us);
 	}
-	if (!w->stopping || !w->ops->done(w)) {
+	if (!is_through(w)) {
 		log_warn("AMQP connection lost, reconnecting role=%s reason=\"%s\"", role(w), why);
 	}
 	w->ops->lost(w, why);
@@ -210,13 +215,11 @@ static void *run(void *arg)
 {
 	struct amqp_worker *w = arg;
 
-	for (;;) {
+	/* Asked before each wait: a stop that came during an attempt to connect is read in the turn after it. */
+	while (!is_through(w)) {
 		wait_for_work(w);
 		turn(w);
-		if (w->stopping && w->ops->done(w)) {
-			break;
-		}
-		if (!w->up && clock_mono_us() >= w->next_try_us) {
+		if (!w->up && !is_through(w) && clock_mono_us() >= w->next_try_us) {
 			if (try_connect(w) != 0) {
 				break;
 			}
