@@ -244,6 +244,14 @@ static const struct flag *find_flag(const struct broker_config *cfg, const char 
 					     : find_in(broker_flags, countof(broker_flags), word, value);
 }
 
+static int refuse_target(struct err *err)
+{
+	return err_set(
+		err, 2,
+		"connect: the address is not allowed; expected ws://HOST:PORT/ID or wss://HOST:PORT/ID (it may "
+		"hold a secret and is not shown)");
+}
+
 /* ws://HOST:PORT/ID or wss://HOST:PORT/ID */
 static int set_target(struct broker_config *cfg, const char *url, struct err *err)
 {
@@ -253,18 +261,20 @@ static int set_target(struct broker_config *cfg, const char *url, struct err *er
 	int r;
 
 	if (cfg->target_path != NULL) {
-		return err_set(err, 2, "%.200s: one address is enough", url);
+		return err_set(err, 2, "connect: one address is enough");
 	}
 	if (slash == NULL || slash[1] == '\0' || strpbrk(rest, " \r\n") != NULL) {
-		return err_set(err, 2, "%.200s: not allowed; expected ws://HOST:PORT/ID", url);
+		return refuse_target(err);
 	}
 	address = xstrndup(rest, (size_t)(slash - rest));
-	r = split_address("connect", address, &cfg->target_host, &cfg->target_port, err);
+	r = strchr(address, '@') == NULL
+		    ? split_address("connect", address, &cfg->target_host, &cfg->target_port, err)
+		    : refuse_target(err);
 	free(address);
 	cfg->target_path = xstrdup(slash);
 	cfg->target_tls = url[2] == 's';
 	if (r == 0 && (cfg->target_host == NULL || cfg->target_port == 0)) {
-		r = err_set(err, 2, "%.200s: not allowed; expected ws://HOST:PORT/ID", url);
+		r = refuse_target(err);
 	}
 	return r;
 }

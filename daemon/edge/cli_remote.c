@@ -19,6 +19,7 @@
 #include "edge/aws_client.h"
 #include "edge/cli_print.h"
 #include "edge/config.h"
+#include "edge/env_table.h"
 #include "edge/invoker.h"
 #include "io/httpc.h"
 #include "io/sink.h"
@@ -353,6 +354,7 @@ static void find_region(struct cli_remote *r)
 static int set_url(struct cli_remote *r, struct err *err)
 {
 	size_t len = strlen(r->deps.endpoint);
+	char shown[ENV_SHOWN_LEN];
 
 	while (len > 0 && r->deps.endpoint[len - 1] == '/') {
 		len--;
@@ -362,7 +364,7 @@ static int set_url(struct cli_remote *r, struct err *err)
 	text_percent(&r->url, r->deps.function);
 	buf_puts(&r->url, "/invocations");
 	if (aws_url_parse(r->url.data, &r->where, err) != 0) {
-		return err_wrap(err, "--endpoint %.200s", r->deps.endpoint);
+		return err_wrap(err, "--endpoint %s", env_shown(r->deps.endpoint, shown));
 	}
 	find_region(r);
 	return 0;

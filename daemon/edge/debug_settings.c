@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "debug/broker.h"
 #include "edge/config.h"
+#include "edge/env_table.h"
 #include "io/listen.h"
 
 static const uint16_t broker_port = 8080;
@@ -118,8 +119,7 @@ static int load_addresses(const struct config *cfg, struct debug_settings *out, 
 	out->broker_port = broker_port;
 	if (cfg->debugger_listen != NULL) {
 		if (!split(cfg->debugger_listen, &out->listen_host, &out->listen_port) || out->listen_port == 0) {
-			return err_set(err, 2, "DEBUGGER_LISTEN=%.200s: not allowed; expected HOST:PORT",
-				       cfg->debugger_listen);
+			return env_refuse(err, "DEBUGGER_LISTEN", cfg->debugger_listen, "HOST:PORT");
 		}
 		return 0;
 	}
@@ -133,11 +133,8 @@ static int load_addresses(const struct config *cfg, struct debug_settings *out, 
 	out->broker_tls = text_starts(at, "wss://");
 	at += out->broker_tls ? 6 : text_starts(at, "ws://") ? 5 : 0;
 	if (!split(at, &out->broker_host, &out->broker_port)) {
-		return err_set(
-			err, 2,
-			"DEBUGGER_BROKER_ADDRESS=%.200s: not allowed; expected HOST, HOST:PORT, ws://HOST:PORT "
-			"or wss://HOST:PORT",
-			cfg->debugger_broker);
+		return env_refuse(err, "DEBUGGER_BROKER_ADDRESS", cfg->debugger_broker,
+				  "HOST, HOST:PORT, ws://HOST:PORT or wss://HOST:PORT");
 	}
 	return 0;
 }

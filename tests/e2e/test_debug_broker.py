@@ -472,6 +472,13 @@ def test_usage_errors(flags, said):
     assert said in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("urls", [["ws://u:s3cr3t@h/f"], ["ws://h:1/f?token=s3 cr3t"], ["ws://h:1/f", "ws://h:1/f?token=s3cr3t"]])
+def test_secrets_in_an_address(urls):
+    done = subprocess.run([BROKER, "connect", *urls], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 2
+    assert "connect: " in done.stderr and "s3" not in done.stderr
+
+
 @pytest.mark.parametrize("told", [1, 2])
 def test_ready_line_on_a_standard_descriptor(told):
     """It stays open: no client's connection takes its number."""

@@ -547,6 +547,14 @@ def test_addresses_that_are_none(address):
     assert "DEBUGGER_BROKER_ADDRESS=" in done.stderr and "ws://HOST:PORT or wss://HOST:PORT" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["DEBUGGER_BROKER_ADDRESS", "DEBUGGER_LISTEN"])
+@pytest.mark.parametrize("address", ["wss://user:s3cr3t@b:8080", "wss://b:8080/?token=s3cr3t"])
+def test_secrets_in_an_address(name, address):
+    done = run(["true"], env={"DEBUGGER_ACTIVE": "true", name: address})
+    assert done.returncode == 2
+    assert f"{name}=" in done.stderr and "s3cr3t" not in done.stderr
+
+
 def test_an_address_with_the_plain_scheme(start, broker):
     daemon = start(env={"DEBUGGER_ACTIVE": "true", "DEBUGGER_BROKER_ADDRESS": f"ws://{broker.lambda_address}",
                         "DEBUGGER_FUNCTION_ID": "x" * 511, "DEBUGGER_PORT": "9"})

@@ -32,6 +32,8 @@ def test_endpoint_that_is_not_there():
     done = invoke("--endpoint", "http://127.0.0.1:1", "-", command=None, events=b"{}")
     assert done.code == 1 and "not invoked: 127.0.0.1:1" in done.err
     assert invoke("--endpoint", "nonsense", "-", command=None, events=b"{}").code == 2
+    secret = invoke("--endpoint", "http://user:s3cr3t@host", "-", command=None, events=b"{}")
+    assert secret.code == 2 and "--endpoint ...@...: " in secret.err and "s3cr3t" not in secret.err
 
 
 class Fake:
