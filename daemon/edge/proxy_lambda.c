@@ -279,6 +279,7 @@ static void on_next(void *ctx, struct httpc_reply *reply)
 	uint64_t deadline_ms;
 
 	p->runtime_call = NULL;
+	p->asking = false;
 	if (reply->result == HTTPC_TIMEOUT) {
 		ask_next(p);
 		return;
@@ -309,15 +310,21 @@ static void on_next(void *ctx, struct httpc_reply *reply)
 
 static void ask_next(struct proxy_lambda *p)
 {
-	char *url = xasprintf("%s/invocation/next", p->runtime_url);
-	const struct httpc_request req = {
+	char *url;
+	struct httpc_request req = {
 		.method = "GET",
-		.url = url,
 		.timeout_us = next_timeout_us,
 		.max_body = MAX_RESPONSE_BODY,
 		.direct = true,
 	};
 
+	if (p->draining) {
+		p->deps.drained(p->deps.ctx);
+		return;
+	}
+	url = xasprintf("%s/invocation/next", p->runtime_url);
+	req.url = url;
+	p->asking = true;
 	p->runtime_call = httpc_start(p->http, &req, on_next, p);
 	free(url);
 }
@@ -358,4 +365,15 @@ void proxy_lambda_free(struct proxy_lambda *p)
 void proxy_lambda_start(struct proxy_lambda *p)
 {
 	ask_next(p);
+}
+
+void proxy_lambda_drain(struct proxy_lambda *p)
+{
+	p->draining = true;
+	if (p->asking) {
+		httpc_cancel(p->runtime_call);
+		p->runtime_call = NULL;
+		p->asking = false;
+		p->deps.drained(p->deps.ctx);
+	}
 }

@@ -23,11 +23,13 @@ struct proxy_deps {
 	struct aws *aws;
 	/* The Runtime API cannot be reached any more. */
 	void (*failed)(void *ctx, const char *reason);
+	void (*drained)(void *ctx); /* after proxy_lambda_drain(), maybe within it */
 	void *ctx;
 };
 
 struct proxy_lambda *proxy_lambda_new(const struct proxy_deps *deps, struct err *err) MUST_CHECK; /* borrows all */
 void proxy_lambda_free(struct proxy_lambda *p);							  /* NULL is fine */
 void proxy_lambda_start(struct proxy_lambda *p); /* asks for the first event */
+void proxy_lambda_drain(struct proxy_lambda *p); /* ends the event at hand and asks for no more */
 
 #endif

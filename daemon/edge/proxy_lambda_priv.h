@@ -32,6 +32,8 @@ struct proxy_lambda {
 	struct sqs *sqs;
 	struct httpc *http; /* for the Runtime API */
 	struct httpc_call *runtime_call;
+	bool asking; /* it is the one for the next event */
+	bool draining;
 	char *runtime_url;
 	struct aws_call *call; /* one at a time */
 	struct loop_timer retry;

@@ -28,8 +28,16 @@ struct program {
 	struct children *children; /* for credential_process */
 	struct aws *aws;
 	struct proxy_lambda *proxy;
+	bool draining;
 	int exit_code;
 };
+
+static void on_drained(void *ctx)
+{
+	struct program *p = ctx;
+
+	loop_stop(p->loop);
+}
 
 static void on_signal(void *ctx, int signo)
 {
@@ -37,7 +45,13 @@ static void on_signal(void *ctx, int signo)
 
 	if (signo == SIGCHLD) {
 		children_reap(p->children);
+	} else if (!p->draining) {
+		log_info("draining signal=%d", signo);
+		p->draining = true;
+		proxy_lambda_drain(p->proxy);
 	} else {
+		log_warn("second signal, ending at once signal=%d", signo);
+		p->exit_code = 1;
 		loop_stop(p->loop);
 	}
 }
@@ -54,7 +68,7 @@ static void on_failed(void *ctx, const char *reason)
 static int build(struct program *p, struct err *err)
 {
 	struct aws_deps aws = { .region = p->settings.region };
-	struct proxy_deps proxy = { .settings = &p->settings, .failed = on_failed, .ctx = p };
+	struct proxy_deps proxy = { .settings = &p->settings, .failed = on_failed, .drained = on_drained, .ctx = p };
 
 	p->loop = loop_new();
 	p->children = p->loop != NULL ? children_new(p->loop, 0) : NULL;

@@ -288,6 +288,47 @@ def test_long_wait(cloud, queues, gateway):
     assert json.loads(pending.result().body) == {"n": 1}
 
 
+# --- the end ---
+
+def proxy_of(front):
+    return int(front.err.wait("runtime started").split("pid=")[1].split()[0])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_during_an_event(cloud, start, queues, gate, number):
+    """The caller gets his answer, and nothing stays on a queue; then the proxy ends."""
+    back = start(env=queues.env())
+    front = cloud()
+    pending = front.later({"do": "gate", "fifo": gate.path, "n": 1})
+    back.wait_metric('lambda_runtimes{state="busy"}', 1)
+    os.kill(proxy_of(front), number)
+    front.out.wait("draining")
+    gate.open()
+    assert json.loads(pending.result().body)["n"] == 1
+    assert "status=0" in front.err.wait("runtime ended")
+    queues.wait_empty()
+    queues.wait_empty(queues.responses)
+
+
+def test_second_signal_during_an_event(cloud, queues):
+    front = cloud()
+    pending = front.later({})
+    proxy = proxy_of(front)
+    front.out.wait("request sent")
+    os.kill(proxy, signal.SIGTERM)
+    front.out.wait("draining")
+    os.kill(proxy, signal.SIGTERM)
+    assert error_of(pending.result())["errorType"] == "Runtime.ExitError"
+    assert "status=1" in front.err.wait("runtime ended")
+
+
+def test_signal_without_an_event(cloud):
+    front = cloud(PROXY_LAMBDA_RESP_QUEUE_URL="")
+    front.invoke({})
+    os.kill(proxy_of(front), signal.SIGTERM)
+    assert "status=0" in front.err.wait("runtime ended")
+
+
 # --- with the original's emulator ---
 
 @pytest.mark.parametrize("size", [100, 262143, 262144, 2000000])
