@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/err.h"
@@ -251,22 +252,17 @@ static void on_space(void *ctx)
 	supervisor_resume_output(d->supervisor);
 }
 
-static void put_address(struct buf *out, const char *host, unsigned port)
-{
-	buf_printf(out, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
-}
-
 static void tell_ready(const struct daemon *d)
 {
 	const char *url_host = d->url_settings.host != NULL ? d->url_settings.host : d->cfg.invoke_host;
 	struct buf line = BUF_INIT;
 
 	buf_puts(&line, "invoke=");
-	put_address(&line, d->cfg.invoke_host, invoke_api_port(d->invoke_api));
+	address_put(&line, d->cfg.invoke_host, invoke_api_port(d->invoke_api));
 	buf_printf(&line, " runtime=%s", supervisor_runtime_address(d->supervisor));
 	if (d->url != NULL) {
 		buf_puts(&line, " url=");
-		put_address(&line, url_host, function_url_port(d->url));
+		address_put(&line, url_host, function_url_port(d->url));
 	}
 	if (d->control != NULL) {
 		buf_printf(&line, " control=%s", control_shown_address(d->control));

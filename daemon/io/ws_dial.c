@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/mem.h"
 #include "io/dial.h"
@@ -167,7 +168,7 @@ struct ws_dial *ws_dial_start(struct loop *loop, const struct ws_target *target,
 	d->host = xstrdup(target->host);
 	loop_timer_init(&d->timer, on_timer, d);
 	ws_new_key(d->key);
-	buf_printf(&host, strchr(target->host, ':') != NULL ? "[%s]:%u" : "%s:%u", target->host, target->port);
+	address_put(&host, target->host, target->port);
 	ws_write_request(&d->request, host.data, target->path, d->key, target->headers, target->count);
 	buf_fini(&host);
 	d->dial = dial_start(loop, target->host, target->port, limit_us, on_connected, d);

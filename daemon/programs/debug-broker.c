@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/address.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "debug/broker.h"
@@ -67,13 +69,12 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-static void tell_ready(const struct program *p, const char *line)
+static void tell_ready(const struct program *p, struct buf *line)
 {
-	size_t len = strlen(line);
-
-	log_info("listening %.*s", (int)len - 1, line);
+	log_info("listening %s", line->data);
+	buf_putc(line, '\n');
 	if (p->cfg.ready_fd >= 0) {
-		int r = notify_ready_fd(p->cfg.ready_fd, line, len);
+		int r = notify_ready_fd(p->cfg.ready_fd, line->data, line->len);
 
 		if (r != 0) {
 			log_warn("--ready-fd could not be written errno=%d", -r);
@@ -81,10 +82,22 @@ static void tell_ready(const struct program *p, const char *line)
 	}
 }
 
+/* What a browser on this machine can open. */
+static void show_page(const struct program *p)
+{
+	const char *host = p->cfg.user_host;
+	bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+	struct buf address = BUF_INIT;
+
+	address_put(&address, any ? "localhost" : host, broker_user_port(p->broker));
+	log_info("open %s://%s/ to see the functions that wait", p->tls != NULL ? "https" : "http", address.data);
+	buf_fini(&address);
+}
+
 static int build_broker(struct program *p, struct err *err)
 {
 	struct broker_config *cfg = &p->cfg;
-	char line[640];
+	struct buf line = BUF_INIT;
 
 	if (cfg->tls_cert != NULL) {
 		p->tls = tls_server_new(cfg->tls_cert, cfg->tls_key, err);
@@ -97,11 +110,13 @@ static int build_broker(struct program *p, struct err *err)
 	if (p->broker == NULL) {
 		return -1;
 	}
-	snprintf(line, sizeof(line), "lambda=%s:%u user=%s:%u\n", cfg->lambda_host, broker_lambda_port(p->broker),
-		 cfg->user_host, broker_user_port(p->broker));
-	tell_ready(p, line);
-	log_info("open %s://%s:%u/ to see the functions that wait", p->tls != NULL ? "https" : "http",
-		 strcmp(cfg->user_host, "0.0.0.0") == 0 ? "localhost" : cfg->user_host, broker_user_port(p->broker));
+	buf_puts(&line, "lambda=");
+	address_put(&line, cfg->lambda_host, broker_lambda_port(p->broker));
+	buf_puts(&line, " user=");
+	address_put(&line, cfg->user_host, broker_user_port(p->broker));
+	tell_ready(p, &line);
+	buf_fini(&line);
+	show_page(p);
 	return 0;
 }
 
@@ -116,7 +131,7 @@ static int build_tunnel(struct program *p, struct err *err)
 		.path = cfg->target_path,
 		.token = cfg->token,
 	};
-	char line[320];
+	struct buf line = BUF_INIT;
 
 	if (cfg->target_tls) {
 		p->tls = tls_client_new(cfg->ca_file, err);
@@ -129,8 +144,10 @@ static int build_tunnel(struct program *p, struct err *err)
 	if (p->tunnel == NULL) {
 		return -1;
 	}
-	snprintf(line, sizeof(line), "debugger=%s:%u\n", opts.listen_host, tunnel_port(p->tunnel));
-	tell_ready(p, line);
+	buf_puts(&line, "debugger=");
+	address_put(&line, opts.listen_host, tunnel_port(p->tunnel));
+	tell_ready(p, &line);
+	buf_fini(&line);
 	return 0;
 }
 

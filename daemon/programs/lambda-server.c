@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -116,11 +117,11 @@ static int build(struct server *s, struct err *err)
 static void tell_ready(const struct server *s)
 {
 	struct buf line = BUF_INIT;
-	const char *host = s->cfg.invoke_host;
 
-	buf_printf(&line, strchr(host, ':') != NULL ? "invoke=[%s]:%u\n" : "invoke=%s:%u\n", host,
-		   invoke_api_port(s->invoke_api));
-	log_info("listening %.*s", (int)line.len - 1, line.data);
+	buf_puts(&line, "invoke=");
+	address_put(&line, s->cfg.invoke_host, invoke_api_port(s->invoke_api));
+	log_info("listening %s", line.data);
+	buf_putc(&line, '\n');
 	startup_tell_ready(&s->cfg, line.data, line.len);
 	buf_fini(&line);
 }

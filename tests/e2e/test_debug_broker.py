@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -477,6 +478,24 @@ def test_secrets_in_an_address(urls):
     done = subprocess.run([BROKER, "connect", *urls], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode == 2
     assert "connect: " in done.stderr and "s3" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_ready_line_of_ipv6(start, host):
+    broker = start(f"--lambda-address=[{host}]:0", f"--user-address=[{host}]:0", "--insecure")
+    for address in (broker.lambda_address, broker.user_address):
+        assert re.fullmatch(re.escape(f"[{host}]:") + r"\d+", address)
+    port = broker.user_address.rsplit(":", 1)[1]
+    broker.err.wait(f"open http://{'localhost' if host == '::' else '[::1]'}:{port}/ ")
+
+
+def test_ready_line_of_connect_and_ipv6():
+    process = subprocess.Popen([BROKER, "connect", "--listen=[::1]:0", "--ready-fd=1", "ws://127.0.0.1:1/f"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert re.fullmatch(r"debugger=\[::1\]:\d+\n", process.stdout.readline())
+    process.terminate()
+    assert process.wait(LIMIT) == 0
+    process.stdout.close()
 
 
 @pytest.mark.parametrize("told", [1, 2])
