@@ -65,19 +65,23 @@ static int set_init_caching(struct config *cfg, const char *value, struct err *e
 static const struct flag {
 	const char *name;
 	bool takes_value;
+	bool gateway; /* makes sense without a runtime, too */
 	int (*set)(struct config *cfg, const char *value, struct err *err);
 } flags[] = {
-	{ "--log-level", true, set_level },
-	{ "--runtime-api-address", true, set_runtime_address },
-	{ "--runtime-interface-emulator-address", true, set_invoke_address },
-	{ "--enable-init-caching", false, set_init_caching },
+	{ "--log-level", true, true, set_level },
+	{ "--runtime-api-address", true, false, set_runtime_address },
+	{ "--runtime-interface-emulator-address", true, true, set_invoke_address },
+	{ "--enable-init-caching", false, false, set_init_caching },
 };
 
-static const struct flag *find_flag(const char *word, const char **inline_value)
+static const struct flag *find_flag(const struct config *cfg, const char *word, const char **inline_value)
 {
 	for (size_t i = 0; i < countof(flags); i++) {
 		size_t len = strlen(flags[i].name);
 
+		if (cfg->gateway && !flags[i].gateway) {
+			continue;
+		}
 		if (strncmp(word, flags[i].name, len) == 0 && (word[len] == '\0' || word[len] == '=')) {
 			*inline_value = word[len] == '=' ? word + len + 1 : NULL;
 			return &flags[i];
@@ -114,7 +118,7 @@ int command_parse(struct config *cfg, int argc, char **argv, struct err *err)
 	cfg->command = xcalloc((size_t)argc + 1, sizeof(*cfg->command));
 	for (int i = 1; i < argc; i++) {
 		const char *value = NULL;
-		const struct flag *f = find_flag(argv[i], &value);
+		const struct flag *f = find_flag(cfg, argv[i], &value);
 
 		if (f == NULL) {
 			if (n == 0 && argv[i][0] == '-') {

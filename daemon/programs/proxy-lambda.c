@@ -125,8 +125,22 @@ static void print_help(void)
 	proxy_settings_print_help(stdout);
 }
 
-static int act(struct program *p, const char *question, struct err *err)
+/* A word that is no flag may stand there: the handler, when only the program of a function was exchanged. */
+static int check_arguments(char **argv, struct err *err)
 {
+	for (char **word = argv; *word != NULL; word++) {
+		if (**word == '-') {
+			return err_set(err, 2, "unknown argument %.200s; --help shows what there is", *word);
+		}
+	}
+	return 0;
+}
+
+/* argv: what follows the program's name. */
+static int act(struct program *p, char **argv, struct err *err)
+{
+	const char *question = argv[0] != NULL ? argv[0] : "";
+
 	if (strcmp(question, "--help") == 0 || strcmp(question, "-h") == 0) {
 		print_help();
 		return standard_flush(err);
@@ -135,7 +149,7 @@ static int act(struct program *p, const char *question, struct err *err)
 		printf("proxy-lambda %s\n", VERSION);
 		return standard_flush(err);
 	}
-	if (proxy_settings_load(&p->settings, err) != 0) {
+	if (check_arguments(argv, err) != 0 || proxy_settings_load(&p->settings, err) != 0) {
 		return -1;
 	}
 	if (p->settings.runtime_api == NULL) {
@@ -155,7 +169,7 @@ int main(int argc, char **argv)
 	standard_open();
 	signals_block();
 	log_setup(LOG_INFO, false);
-	if (act(&p, argc > 1 ? argv[1] : "", &err) != 0) {
+	if (act(&p, argc > 0 ? argv + 1 : argv, &err) != 0) {
 		fprintf(stderr, "proxy-lambda: %s\n", err.msg);
 		p.exit_code = err.code;
 	}

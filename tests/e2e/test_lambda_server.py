@@ -479,10 +479,10 @@ def test_command_line():
     for flag in ("--help", "--version"):
         done = run([flag], binary=SERVER)
         assert done.returncode == 0 and done.stdout
-    for arguments in (["--nonsense"], ["word"]):
-        done = run(arguments, binary=SERVER)
+    for arguments in (["--nonsense"], ["word"], ["--runtime-api-address", "127.0.0.1:0"], ["--enable-init-caching"]):
+        done = run(arguments, binary=SERVER, env={"AMQP_URI": f"amqp://127.0.0.1:{free_ports(1)[0]}"})
         assert done.returncode == 2
-        assert done.stderr.count("\n") == 1
+        assert done.stderr.count("\n") == 1 and arguments[0] in done.stderr
 
 
 @pytest.mark.parametrize("name,value", [("PORT", "x"), ("PORT", "65536"), ("AMQP_URI", "http://x"), ("AWS_LAMBDA_FUNCTION_TIMEOUT", "0"),

@@ -384,6 +384,11 @@ def test_command_line():
     secret = call(AWS_LAMBDA_RUNTIME_API="127.0.0.1:1", AWS_ENDPOINT_URL="http://user:hunter2@host")
     assert secret.returncode == 2 and "AWS_ENDPOINT_URL" in secret.stderr
     assert "hunter2" not in secret.stderr + secret.stdout
+    for words in (["--bogus"], ["app.handler", "-x"]):
+        unknown = call(*words, AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
+        assert unknown.returncode == 2 and f"unknown argument {words[-1]}; " in unknown.stderr
+    # What stands there because it is the function's.
+    assert call("app.handler", AWS_LAMBDA_RUNTIME_API="127.0.0.1:1").returncode == 1
     gone = call(AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
     assert gone.returncode == 1 and "Runtime API" in gone.stderr
 
