@@ -118,7 +118,8 @@ static const struct option options[] = {
 	{ "AMQP_MAX_DELIVERIES", NUMBER, AT(amqp_max_deliveries), 1, 1000000, "5", true,
 	  "a message that ends the runtime so often is answered with the error instead of delivered again" },
 	{ "DEBUGGER_ACTIVE", TEXT, AT(debugger_active), 0, 0, NULL, true,
-	  "any text but false: hold each invocation until a debugger is there; MAX_CONCURRENCY is 1 then" },
+	  "any text but false, 0, no and off: hold each invocation until a debugger is there; MAX_CONCURRENCY is 1 "
+	  "then" },
 	{ "DEBUGGER_BROKER_ADDRESS", TEXT, AT(debugger_broker), 0, 0, NULL, true,
 	  "HOST or HOST:PORT of the debug-broker (port 8080); wss://HOST:PORT with TLS, ws:// without" },
 	{ "DEBUGGER_FUNCTION_ID", TEXT, AT(debugger_id), 0, 0, NULL, true,
@@ -175,9 +176,8 @@ static const struct option options[] = {
 	{ "PROXY_LAMBDA_ANSWER_ERRORS", BOOL, AT(bridge_answer_errors), 0, 0, "FALSE", true,
 	  "SQS bridge: function errors are answered and not tried again" },
 	{ "PROXY_LAMBDA_AUTO_RERUN", SECONDS_OR_0, AT(bridge_rerun_us), 0, 43200, NULL, true,
-	  "SQS bridge: seconds until an event that ended in a function error is tried again; default: after a "
-	  "restart of "
-	  "the runtime" },
+	  "SQS bridge: seconds until an event that ended in a function error is tried again; default, or 0: after a "
+	  "restart of the runtime" },
 	{ "PROXY_LAMBDA_MAX_MESSAGE", NUMBER, AT(bridge_max_message), 1024, 1048576, "262144", true,
 	  "SQS bridge: responses of so many bytes and more are compressed" },
 	{ "PROXY_LAMBDA_PAYLOAD_FILE", TEXT, AT(payload_file), 0, 0, NULL, true,

@@ -502,7 +502,7 @@ def test_drain_with_a_debugger_attached(start, broker, port):
     runtime.close()
 
 
-@pytest.mark.parametrize("value", [None, "", "false", "FALSE"])
+@pytest.mark.parametrize("value", [None, "", "false", "FALSE", "0", "no", "Off"])
 def test_off(start, value):
     daemon = start(env={"DEBUGGER_ACTIVE": value, "DEBUGGER_BROKER_ADDRESS": "127.0.0.1:1"})
     facts = json.loads(daemon.invoke({"do": "facts"}).body)
