@@ -29,12 +29,6 @@ bool extensions_disabled(void)
 	return access("/opt/disable-extensions-jwigqn8j", F_OK) == 0;
 }
 
-/* Everything but directories; a symbolic link is what it points to. */
-static int is_candidate(const struct dirent *entry)
-{
-	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && entry->d_type != DT_DIR;
-}
-
 static int by_bytes(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -110,8 +104,8 @@ static int launch(const struct supervisor_deps *deps, struct host *h, const char
 	struct stat st;
 	int r;
 
-	/* Not every file system tells the type in the directory. */
-	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+	/* Everything else is an extension; a symbolic link is what it points to. */
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
 		return 0;
 	}
 	x = extension_add(&h->inst->extensions, name, true);
@@ -151,7 +145,7 @@ int extension_host_launch(const struct supervisor_deps *deps, struct host *h, ex
 			  struct fault *why)
 {
 	struct dirent **found = NULL;
-	int count = scandir(deps->cfg->extensions_dir, &found, is_candidate, by_bytes);
+	int count = scandir(deps->cfg->extensions_dir, &found, NULL, by_bytes);
 	int r = 0;
 
 	h->extension_exit = on_exit;

@@ -186,6 +186,24 @@ def test_directories_are_no_extensions_and_links_are(start, tmp_path):
     assert sum("extension started" in line for line in d.err.lines) == 1
 
 
+def test_a_volume_of_a_config_map(start, tmp_path):
+    """Links to what is in a directory, which is reached by a link itself."""
+    home = tmp_path / "dir"
+    (home / "..2026_11_21").mkdir(parents=True)
+    write_extension(home / "..2026_11_21", "real", "INVOKE", [])
+    (home / "..data").symlink_to("..2026_11_21")
+    (home / "real").symlink_to("..data/real")
+    d = start(env={"LAMBDA_EXTENSIONS_DIR": str(home)})
+    assert d.invoke(b"[1]").body == b"[1]"
+    assert sum("extension started" in line for line in d.err.lines) == 1
+
+
+def test_a_link_to_nothing(extended, tmp_path):
+    (tmp_path / "link").symlink_to("nowhere")
+    d = extended()
+    assert outcome(d.invoke(b"1")) == ("Extension.LaunchError", f"fork/exec {tmp_path}/link: no such file or directory")
+
+
 @pytest.mark.parametrize("make,reason", [(None, "No such file or directory"), ("file", "Not a directory")])
 def test_a_directory_that_is_none(tmp_path, make, reason):
     path = tmp_path / "there"
