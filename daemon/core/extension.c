@@ -243,16 +243,6 @@ unsigned extension_alive(const struct extension_set *set)
 	return n;
 }
 
-bool extension_any_external(const struct extension_set *set)
-{
-	for (unsigned i = 0; i < set->count; i++) {
-		if (set->items[i]->external) {
-			return true;
-		}
-	}
-	return false;
-}
-
 const char *ext_state_name(enum ext_state s)
 {
 	static const char *const names[EXT_STATE_COUNT] = {

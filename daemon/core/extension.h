@@ -122,7 +122,6 @@ struct extension *extension_unregistered(const struct extension_set *set);
 struct extension *extension_uninitialised(const struct extension_set *set);
 struct extension *extension_running(const struct extension_set *set);
 unsigned extension_alive(const struct extension_set *set); /* processes */
-bool extension_any_external(const struct extension_set *set);
 
 const char *ext_state_name(enum ext_state s); /* AWS's spelling */
 
