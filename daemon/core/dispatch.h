@@ -78,7 +78,7 @@ struct dispatch_config {
 	int64_t idle_timeout_us;  /* 0 = never */
 	int64_t ready_timeout_us; /* extensions may keep the environment after an answer; -1 = until the deadline */
 	bool freeze;		  /* idle environments */
-	enum init_type init_type; /* INIT_SNAP_START: runtimes may ask for restore/next; INIT_MANAGED: see below */
+	enum init_type init_type; /* INIT_SNAP_START: runtimes may ask for restore/next; INIT_MANAGED: see above */
 	unsigned max_tasks;	  /* INIT_MANAGED: how many events an environment takes at once; else it is 1 */
 };
 

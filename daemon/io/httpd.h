@@ -61,7 +61,7 @@ struct httpd *httpd_http1_new(struct loop *loop, const struct httpd_opts *opts) 
 /* Closes everything at once; parked requests get on_gone. */
 void httpd_free(struct httpd *h);
 
-/* host: IPv4 or IPv6 literal or a name from the hosts file; port 0 = any free one. tag comes back with each request.
+/* host: as for listen_on() (io/listen.h); port 0 = any free one. tag comes back with each request.
  * Fails with the reason in err (address in use, ...). The listener is the server's; see httpd_listener_close. */
 struct httpd_listener *httpd_listen(struct httpd *h, const char *host, uint16_t port, void *tag,
 				    struct err *err) MUST_CHECK;
