@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/address.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -24,21 +26,16 @@ struct flag {
 /* HOST:PORT, [V6]:PORT, :PORT. An empty host leaves *host alone. */
 static int split_address(const char *flag, const char *text, char **host, uint16_t *port, struct err *err)
 {
-	const char *colon = strrchr(text, ':');
-	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-	uint64_t number = 0;
+	auto_free char *found = NULL;
+	int number;
 
-	if (colon == NULL || !text_to_u64(colon + 1, 0, 65535, &number)) {
+	if (!address_split(text, &found, &number) || number < 0) {
 		return err_set(err, 2, "%s %.200s: not allowed; expected HOST:PORT", flag, text);
 	}
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	}
 	*port = (uint16_t)number;
-	if (len > 0) {
+	if (*found != '\0') {
 		free(*host);
-		*host = xstrndup(text, len);
+		*host = xstrdup(found);
 	}
 	return 0;
 }

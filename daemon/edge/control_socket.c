@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/address.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "edge/config.h"
@@ -34,28 +36,20 @@ static int refuse(const char *text, struct err *err)
 
 int control_address_parse(struct control_address *a, const char *text, struct err *err)
 {
-	const char *colon = strrchr(text, ':');
-	const char *host = text;
-	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-	uint64_t port;
+	auto_free char *host = NULL;
+	int port;
 
 	memset(a, 0, sizeof(*a));
 	if (strchr(text, '/') != NULL) {
 		a->path = text;
 		return unix_path_fits(text) && !text_ends(text, "/") ? 0 : refuse(text, err);
 	}
-	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	} else if (memchr(host, ':', len) != NULL) {
+	if (!address_split(text, &host, &port) || port < 0 || strlen(host) >= sizeof(a->host) || !is_loopback(host)) {
 		return refuse(text, err);
 	}
-	if (colon == NULL || len >= sizeof(a->host) || !text_to_u64(colon + 1, 0, 65535, &port)) {
-		return refuse(text, err);
-	}
-	memcpy(a->host, host, len);
+	strcpy(a->host, host);
 	a->port = (uint16_t)port;
-	return is_loopback(a->host) ? 0 : refuse(text, err);
+	return 0;
 }
 
 int control_address_check(const struct config *cfg, struct err *err)

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -28,7 +29,7 @@ static bool is_host(const char *host)
 	struct in6_addr v6;
 	size_t len = strcspn(host, "%");
 
-	if (!text_is_visible(host) || strpbrk(host, "/?#@[]") != NULL) {
+	if (!text_is_visible(host) || strpbrk(host, "/?#@") != NULL) {
 		return false;
 	}
 	if (strchr(host, ':') == NULL) {
@@ -42,28 +43,18 @@ static bool is_host(const char *host)
 	return inet_pton(AF_INET6, address, &v6) == 1;
 }
 
-/* HOST, HOST:PORT, [V6], [V6]:PORT; *port stays without one. *host may be set in either case. */
+/* *port stays without one. *host may be set in either case. */
 static bool split(const char *text, char **host, uint16_t *port)
 {
-	const char *colon = strrchr(text, ':');
-	uint64_t number = *port;
-	size_t len;
+	int number;
 
-	if (colon != NULL && (strchr(text, ':') == colon || colon[-1] == ']')) {
-		len = (size_t)(colon - text);
-		if (!text_to_u64(colon + 1, 1, 65535, &number)) {
-			return false;
-		}
-	} else {
-		len = strlen(text);
+	if (!address_split(text, host, &number)) {
+		return false;
 	}
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
+	if (number > 0) {
+		*port = (uint16_t)number;
 	}
-	*port = (uint16_t)number;
-	*host = len > 0 ? xstrndup(text, len) : NULL;
-	return *host != NULL && is_host(*host);
+	return number != 0 && is_host(*host);
 }
 
 /* As Trek10's proxy has it: any text but "" and "false" means yes; the usual other forms of no are taken as such too. */
