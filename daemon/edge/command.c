@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/address.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -24,23 +26,16 @@ static int set_level(struct config *cfg, const char *value, struct err *err)
 
 static int set_address(const char *flag, const char *value, char **host, uint64_t *port, struct err *err)
 {
-	const char *colon = strrchr(value, ':');
-	size_t len = colon != NULL ? (size_t)(colon - value) : 0;
-	const char *start = value;
+	auto_free char *found = NULL;
+	int number;
 
-	if (colon == NULL || !text_to_u64(colon + 1, 0, 65535, port)) {
+	if (!address_split(value, &found, &number) || number < 0 || (*found != '\0' && !env_is_host(found))) {
 		return err_set(err, 2, "%s %.200s: not allowed; expected HOST:PORT", flag, value);
-	}
-	if (len >= 2 && value[0] == '[' && value[len - 1] == ']') {
-		start++;
-		len -= 2;
 	}
 	free(*host);
 	/* ":8080" means every address, as in the emulator. */
-	*host = len > 0 ? xstrndup(start, len) : xstrdup("0.0.0.0");
-	if (!env_is_host(*host)) {
-		return err_set(err, 2, "%s %.200s: not allowed; expected HOST:PORT", flag, value);
-	}
+	*host = xstrdup(*found != '\0' ? found : "0.0.0.0");
+	*port = (uint64_t)number;
 	return 0;
 }
 
@@ -94,7 +89,7 @@ bool command_asks(struct config *cfg, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *value = NULL;
-		const struct flag *f = find_flag(argv[i], &value);
+		const struct flag *f = find_flag(cfg, argv[i], &value);
 
 		if (f != NULL) {
 			i += f->takes_value && value == NULL;

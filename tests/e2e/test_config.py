@@ -50,7 +50,7 @@ def test_a_bad_value_of_two_lines():
 
 @pytest.mark.parametrize("flags", [["--log-level"], ["--log-level", "loud"], ["--runtime-api-address", "nowhere"],
                                    ["--runtime-interface-emulator-address", "1.2.3.4:99999"], ["--runtime-api-address", "foo bar:1"],
-                                   ["--bogus"], ["-x"],
+                                   ["--runtime-interface-emulator-address", "::1:0"], ["--bogus"], ["-x"],
                                    ["--enable-init-caching=false"], ["--enable-init-caching="]])
 def test_bad_flags(flags):
     result = run([], flags=flags)

@@ -49,8 +49,8 @@ static void test_split(void **state)
 static void test_refused(void **state)
 {
 	static const char *const texts[] = {
-		"host:",    "host:x", "host:65536", "host:-1",	  "host: 1",  ":",	"[::1]:", "[::1", "::1]",
-		"[::1:80", "[]:80",  "[]",	   "[h]:1:2", "[::1]x:80", "a[b]:80", "[[h]]:80",
+		"host:", "host:x",  "host:65536", "host:-1", "host: 1", ":",	     "[::1]:",	"[::1",
+		"::1]",	 "[::1:80", "[]:80",	  "[]",	     "[h]:1:2", "[::1]x:80", "a[b]:80", "[[h]]:80",
 	};
 
 	(void)state;
