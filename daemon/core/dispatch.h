@@ -186,6 +186,8 @@ void dispatch_extension_exited(struct dispatch *d, struct instance *inst, struct
 void dispatch_exited(struct dispatch *d, struct instance *inst, bool signaled, int code, int64_t now_us);
 
 /* --- time, end, figures --- */
+/* Is dispatch_tick() going to end inst, or what it works on, for being late? Whatever was sent in time comes first. */
+bool dispatch_overdue(const struct instance *inst, int64_t now_us);
 void dispatch_tick(struct dispatch *d, int64_t now_us);
 /* No new work: what is queued ends with OUTCOME_SHUTDOWN (invocation::no_return: is run all the same), what runs may
  * finish, instances are stopped as they become free. ops->drained follows, possibly from within. Idempotent. */

@@ -436,6 +436,11 @@ static int64_t first_deadline(const struct instance *inst)
 	return tasks < inst->deadline_us ? tasks : inst->deadline_us;
 }
 
+bool dispatch_overdue(const struct instance *inst, int64_t now_us)
+{
+	return first_deadline(inst) <= now_us;
+}
+
 static void check_deadlines(struct dispatch *d, int64_t now_us)
 {
 	static const enum inst_state timed[] = { INST_STARTING, INST_INIT, INST_BUSY, INST_STOPPING };
@@ -445,7 +450,7 @@ static void check_deadlines(struct dispatch *d, int64_t now_us)
 		list_foreach_safe(&d->by_state[timed[i]], pos, tmp) {
 			struct instance *inst = container_of(pos, struct instance, link);
 
-			if (first_deadline(inst) <= now_us) {
+			if (dispatch_overdue(inst, now_us)) {
 				timed_out(d, inst, now_us);
 				continue;
 			}

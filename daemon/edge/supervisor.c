@@ -396,8 +396,15 @@ static void on_lost(void *ctx, struct instance *inst)
 static void on_tick(void *ctx)
 {
 	struct supervisor *s = ctx;
+	int64_t now = loop_now_us(s->deps.loop);
 
-	dispatch_tick(s->dispatch, loop_now_us(s->deps.loop));
+	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
+		/* We may be the one who is late: a stopped daemon, a busy machine. */
+		if (dispatch_overdue(s->hosts[i].inst, now)) {
+			httpd_listener_settle(s->hosts[i].listener);
+		}
+	}
+	dispatch_tick(s->dispatch, now);
 }
 
 /* Looks at the working runtimes soon after a hand-over and then ever less often, so that long invocations cost little

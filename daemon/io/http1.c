@@ -240,7 +240,11 @@ static void on_kick(struct httpd *h, struct httpd_listener *l)
 
 static void settle_conn(struct conn *c)
 {
-	while ((c->state == HEAD || c->state == BODY || c->state == STREAMING) && conn_read(c)) {
+	/* Bounded: somebody may be sending faster than we read. It is more than a socket holds. */
+	for (unsigned i = 0; i < 1024 && (c->state == HEAD || c->state == BODY || c->state == STREAMING); i++) {
+		if (!conn_read(c)) {
+			return;
+		}
 	}
 }
 

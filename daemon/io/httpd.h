@@ -74,7 +74,8 @@ uint16_t httpd_listener_port(const struct httpd_listener *l);
 void httpd_listener_kick(struct httpd_listener *l);
 
 /* Processes everything that peers of this listener have sent so far, also on connections not accepted yet: what a process
- * wrote right before it ended must not be judged after its end. May call on_request. */
+ * wrote right before it ended, or before it was late, must not be judged after that. Bounded, as some may go on sending. May
+ * call on_request. */
 void httpd_listener_settle(struct httpd_listener *l);
 
 /* Drain: stop listening, close idle connections, every further reply closes its connection. */

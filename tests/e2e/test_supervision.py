@@ -3,8 +3,10 @@
 import http.client
 import json
 import os
+import select
 import signal
 import struct
+import time
 
 import pytest
 
@@ -22,6 +24,11 @@ def failure(reply, kind):
     prefix = f"RequestId: {reply.headers['x-amzn-RequestId']} Error: "
     assert document["errorMessage"].startswith(prefix)
     return document["errorMessage"][len(prefix):]
+
+
+def wait_until(wall_time):
+    """Nothing but the clock tells that a deadline has passed."""
+    select.select([], [], [], max(0, wall_time - time.time()))
 
 
 def works(daemon):
@@ -69,6 +76,27 @@ def test_timeout(start):
     assert failure(future.result(LIMIT), "Sandbox.Timedout") == "Task timed out after 0.30 seconds"
     wait_gone(pid)
     works(d)
+
+
+def test_an_answer_that_was_sent_in_time_counts(start):
+    """Also when the daemon could not look at it in time."""
+    d = start(IDLE, env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "1"})
+    future = d.later({})
+    runtime = Runtime(d)
+    event = runtime.next()
+    answering = Runtime(d)
+    d.signal(signal.SIGSTOP)
+    assert os.waitid(os.P_PID, d.pid, os.WSTOPPED | os.WNOWAIT).si_status == signal.SIGSTOP
+    rid = event.headers["Lambda-Runtime-Aws-Request-Id"]
+    # Longer than what is read at a time.
+    body = json.dumps("x" * 100000).encode()
+    answering.send("POST", f"/2018-06-01/runtime/invocation/{rid}/response", body)
+    wait_until(int(event.headers["Lambda-Runtime-Deadline-Ms"]) / 1000)
+    d.signal(signal.SIGCONT)
+    assert future.result(LIMIT).body == body
+    assert answering.receive().status == 202
+    runtime.close()
+    answering.close()
 
 
 def test_timeout_kills_the_group(start):
