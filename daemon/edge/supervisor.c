@@ -54,15 +54,11 @@ static void set_start_fault(const struct config *cfg, int errnum, struct fault *
 }
 
 /* The address of a slot: the first as configured, later ones 127.0.0.2, 127.0.0.3, ... */
-static void slot_host(const struct config *cfg, unsigned slot, char *out, size_t size)
+static const char *slot_host(const struct config *cfg, unsigned slot, char later[INET_ADDRSTRLEN])
 {
 	struct in_addr addr = { htonl(INADDR_LOOPBACK + slot) };
 
-	if (slot == 0) {
-		snprintf(out, size, "%s", cfg->runtime_host);
-	} else {
-		inet_ntop(AF_INET, &addr, out, (socklen_t)size);
-	}
+	return slot == 0 ? cfg->runtime_host : inet_ntop(AF_INET, &addr, later, INET_ADDRSTRLEN);
 }
 
 /* What a runtime has to connect to when we listen on host. */
@@ -77,13 +73,13 @@ static const char *reachable(const char *host)
 static int open_listener(struct supervisor *s, struct host *h, struct err *err)
 {
 	const struct config *cfg = s->deps.cfg;
-	char host[64];
+	char later[INET_ADDRSTRLEN];
+	const char *host = slot_host(cfg, h->inst->slot, later);
 	const char *shown;
 
 	if (h->listener != NULL) {
 		return 0;
 	}
-	slot_host(cfg, h->inst->slot, host, sizeof(host));
 	h->listener = httpd_listen(s->deps.runtime_api, host, (uint16_t)cfg->runtime_port, h, err);
 	if (h->listener == NULL && h->inst->slot > 0) {
 		h->listener = httpd_listen(s->deps.runtime_api, host, 0, h, err);
@@ -92,8 +88,7 @@ static int open_listener(struct supervisor *s, struct host *h, struct err *err)
 		return -1;
 	}
 	shown = reachable(host);
-	snprintf(h->api, sizeof(h->api), strchr(shown, ':') != NULL ? "[%s]:%u" : "%s:%u", shown,
-		 httpd_listener_port(h->listener));
+	h->api = xasprintf(strchr(shown, ':') != NULL ? "[%s]:%u" : "%s:%u", shown, httpd_listener_port(h->listener));
 	return 0;
 }
 
@@ -521,6 +516,7 @@ void supervisor_free(struct supervisor *s)
 		extension_host_fini(&s->hosts[i]);
 		log_socket_close(&s->hosts[i].logs);
 		output_fini(&s->hosts[i].output);
+		free(s->hosts[i].api);
 	}
 	loop_timer_clear(s->deps.loop, &s->tick);
 	loop_timer_clear(s->deps.loop, &s->sampler);

@@ -33,7 +33,7 @@ struct host {
 	struct supervisor *home;
 	struct instance *inst;
 	struct httpd_listener *listener; /* NULL until first needed */
-	char api[64];			 /* HOST:PORT of it, as runtimes see it */
+	char *api;			 /* HOST:PORT of it, as runtimes see it */
 	char log_stream[LOG_STREAM_LEN]; /* of the environment that runs now */
 	char token[33];			 /* SnapStart: what the runtime shows for credentials; "" = no runtime yet */
 	struct child child;

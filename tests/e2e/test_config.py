@@ -203,6 +203,14 @@ def test_runtime_api_on_every_address(start):
     assert d.runtime_address[0] == "127.0.0.1"
 
 
+def test_runtime_api_host_of_any_length(start):
+    # 127.0.0.1 in octal, which needs no private hosts file.
+    host = ".".join(part.rjust(60, "0") for part in ("177", "0", "0", "1"))
+    d = start(env={"RUNTIME_API_HOST": host})
+    assert d.runtime_address[0] == host
+    assert d.invoke(b"1").body == b"1"
+
+
 @pytest.mark.parametrize("level,shown", [("error", 0), ("ERROR", 0), ("warning", 0), ("WARN", 0), ("info", 1), ("Debug", 1),
                                          ("trace", 1)])
 def test_log_level(start, level, shown):
