@@ -390,6 +390,7 @@ static int build(struct daemon *d, struct err *err)
 	loop_timer_init(&d->end_timer, on_end_timer, d);
 	loop_timer_init(&d->quiet_timer, on_quiet_timer, d);
 	d->sink = sink_new(d->loop, STDOUT_FILENO, on_space, d);
+	sink_allow_gaps(d->sink);
 	d->runtime_api = runtime_api_new(d->loop);
 	if (build_debugger(d, err) != 0) {
 		return -1;

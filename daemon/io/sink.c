@@ -29,7 +29,11 @@ struct sink {
 	bool broken;	   /* nobody reads any more: output is thrown away */
 	bool always_ready; /* a regular file: epoll does not take it */
 	bool told_full;
-	bool status; /* is what stands last */
+	bool may_have_gaps;
+	bool mid_line; /* is where the last write ended */
+	bool torn;     /* the rest of a line was dropped */
+	uint64_t lost; /* to a full disk, since it is full */
+	bool status;   /* is what stands last */
 	uint64_t dropped;
 	void (*on_space)(void *ctx);
 	void *ctx;
@@ -42,6 +46,29 @@ static bool writable_now(const struct sink *s)
 	return s->always_ready || (poll(&p, 1, 0) == 1 && (p.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
 }
 
+static void count_written(struct sink *s, char last)
+{
+	s->mid_line = last != '\n';
+	if (s->lost > 0) {
+		log_warn("stdout takes output again, dropped bytes=%llu", (unsigned long long)s->lost);
+		s->lost = 0;
+	}
+}
+
+/* A disk is full for a while only: what comes later is tried again. */
+static bool drops_for_now(struct sink *s, int errnum, size_t len)
+{
+	if (!s->may_have_gaps || (errnum != ENOSPC && errnum != EDQUOT)) {
+		return false;
+	}
+	if (s->lost == 0) {
+		log_warn("stdout has no space left, output is dropped until it has errno=%d", errnum);
+	}
+	s->lost += len;
+	s->torn = s->mid_line;
+	return true;
+}
+
 static void flush_queue(struct sink *s)
 {
 	size_t done = 0;
@@ -50,10 +77,13 @@ static void flush_queue(struct sink *s)
 		size_t len = s->queue.len - done < PIPE_BUF ? s->queue.len - done : PIPE_BUF;
 		ssize_t n = write(s->fd, s->queue.data + done, len);
 
-		if (n >= 0) {
+		if (n > 0) {
 			done += (size_t)n;
-		} else if (errno == EAGAIN) {
+			count_written(s, s->queue.data[done - 1]);
+		} else if (n == 0 || errno == EAGAIN) {
 			break;
+		} else if (drops_for_now(s, errno, s->queue.len - done)) {
+			done = s->queue.len;
 		} else if (errno != EINTR) {
 			s->broken = true;
 			log_warn("stdout cannot be written any more, function output is thrown away errno=%d", errno);
@@ -134,6 +164,11 @@ struct sink *sink_new(struct loop *loop, int fd, void (*on_space)(void *ctx), vo
 	return s;
 }
 
+void sink_allow_gaps(struct sink *s)
+{
+	s->may_have_gaps = true;
+}
+
 void sink_start(struct sink *s)
 {
 	loop_hook_add(s->loop, &s->hook, on_turn_end, s);
@@ -190,6 +225,10 @@ void sink_write(struct sink *s, const char *data, size_t len)
 		return;
 	}
 	clear_status(s);
+	if (s->torn) {
+		buf_putc(&s->queue, '\n');
+		s->torn = false;
+	}
 	buf_append(&s->queue, data, len);
 }
 

@@ -19,6 +19,8 @@ struct sink;
 
 /* on_space: called when a full sink has room again. The fd stays the caller's. */
 struct sink *sink_new(struct loop *loop, int fd, void (*on_space)(void *ctx), void *ctx) MUST_CHECK;
+/* While a disk is full, output is dropped. Otherwise that is the end of it: results must not have holes. */
+void sink_allow_gaps(struct sink *s);
 /* From now on what a turn produced is written at its end. Called when all other hooks are set: theirs come first. */
 void sink_start(struct sink *s);
 /* Waits at most wait_us in all for what is queued, then gives up. */
