@@ -165,6 +165,16 @@ char **child_env_new(const struct config *cfg, const char *runtime_api, const ch
 	return e.vars;
 }
 
+static bool starts_with_any(const char *var, const char *const names[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (text_starts(var, names[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool hidden_from_extensions(const char *var)
 {
 	static const char *const names[] = {
@@ -172,12 +182,7 @@ static bool hidden_from_extensions(const char *var)
 		"LAMBDA_RUNTIME_DIR=", "AWS_XRAY_CONTEXT_MISSING=",  "AWS_XRAY_DAEMON_ADDRESS=",
 	};
 
-	for (size_t i = 0; i < countof(names); i++) {
-		if (text_starts(var, names[i])) {
-			return true;
-		}
-	}
-	return *var == '_';
+	return *var == '_' || starts_with_any(var, names, countof(names));
 }
 
 void child_env_reduce(char **env, const char *mark)
@@ -231,21 +236,41 @@ static void remove_slot(char **slot)
 	}
 }
 
+/* Also what would lead to others than ours: those of a pod, for example. */
+static bool leads_to_credentials(const char *var)
+{
+	static const char *const names[] = {
+		"AWS_ACCESS_KEY_ID=",
+		"AWS_SECRET_ACCESS_KEY=",
+		"AWS_SESSION_TOKEN=",
+		"AWS_SECURITY_TOKEN=",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN=",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=",
+	};
+
+	return starts_with_any(var, names, countof(names));
+}
+
 void child_env_move_credentials(char **env, const char *runtime_api, const char *token)
 {
-	char **key = slot_of(env, "AWS_ACCESS_KEY_ID");
-	char **secret = slot_of(env, "AWS_SECRET_ACCESS_KEY");
-	char **session;
+	char **kept = env;
 
-	if (key == NULL || secret == NULL) {
+	if (slot_of(env, "AWS_ACCESS_KEY_ID") == NULL || slot_of(env, "AWS_SECRET_ACCESS_KEY") == NULL) {
 		return;
 	}
-	replace(key, xasprintf("AWS_CONTAINER_CREDENTIALS_FULL_URI=http://%s/2021-04-23/credentials", runtime_api));
-	replace(secret, xasprintf("AWS_CONTAINER_AUTHORIZATION_TOKEN=%s", token));
-	session = slot_of(env, "AWS_SESSION_TOKEN");
-	if (session != NULL) {
-		remove_slot(session);
+	for (; *env != NULL; env++) {
+		if (leads_to_credentials(*env)) {
+			free(*env);
+		} else {
+			*kept++ = *env;
+		}
 	}
+	/* In the room of the two keys. */
+	*kept++ = xasprintf("AWS_CONTAINER_CREDENTIALS_FULL_URI=http://%s/2021-04-23/credentials", runtime_api);
+	*kept++ = xasprintf("AWS_CONTAINER_AUTHORIZATION_TOKEN=%s", token);
+	*kept = NULL;
 }
 
 void child_env_log_socket(char **env, const char *path)

@@ -110,6 +110,9 @@ static void on_credentials(struct httpd_req *req)
 	char stamp[CLOCK_STAMP_LEN];
 	struct buf out = BUF_INIT;
 
+	if (token == NULL) {
+		token = child_env_value(environ, "AWS_SECURITY_TOKEN"); /* its old name */
+	}
 	if (given == NULL || h->token[0] == '\0' || strcmp(given, h->token) != 0 || key == NULL || secret == NULL) {
 		api_reply_text(req, 404, "text/plain; charset=utf-8",
 			       "cannot get credentials for the provided token\n");

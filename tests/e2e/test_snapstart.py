@@ -190,6 +190,22 @@ def test_botocore_finds_them(start):
     assert (found.access_key, found.secret_key, found.token) == ("AKID", "s", "t")
 
 
+@pytest.mark.parametrize("tokens", [{"AWS_SESSION_TOKEN": "t", "AWS_SECURITY_TOKEN": "t"}, {"AWS_SECURITY_TOKEN": "t"}])
+def test_nothing_else_says_who_the_function_is(start, tokens):
+    """As in a pod with an identity of its own."""
+    from botocore.credentials import ContainerProvider
+
+    pod = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/pod", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "pod",
+           "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/pod", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/nowhere/pod"}
+    keys = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", **tokens}
+    d = start(env={**SNAP, **pod, **keys})
+    env = json.loads(d.invoke({"do": "facts"}).body)["env"]
+    assert {name for name in env if name in {*pod, *keys}} == {"AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                                                               "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
+    found = ContainerProvider(environ=env).load().get_frozen_credentials()
+    assert (found.access_key, found.secret_key, found.token) == ("AKID", "s", "t")
+
+
 def test_no_credentials(start):
     d = start(env=SNAP)
     env = json.loads(d.invoke({"do": "facts"}).body)["env"]
