@@ -210,7 +210,7 @@ static void start_one(struct dispatch *d, int64_t now_us)
 	}
 	d->stats.starts++;
 	/* What AWS calls a suppressed init: it makes good for an environment that ended, inside the next invocation. */
-	inst->phase = d->unasked_ends > 0 ? PHASE_INVOKE : PHASE_INIT;
+	inst->phase = d->unasked_ends > 0 && d->pending_count > 0 ? PHASE_INVOKE : PHASE_INIT;
 	if (d->unasked_ends > 0) {
 		d->unasked_ends--;
 		d->stats.restarts++;
@@ -253,12 +253,24 @@ static size_t on_their_way(struct dispatch *d, int64_t now_us)
 	return n;
 }
 
+/* Where runtimes are started ahead of work, a failed init is tried again without any: nobody may send work to a daemon that
+ * is not ready. */
+static bool wants_one_ahead(const struct dispatch *d)
+{
+	return d->cfg.init_type != INIT_ON_DEMAND && d->init_failures > 0 && dispatch_live(d) == 0 && !d->draining;
+}
+
+static bool wants_one_for_work(struct dispatch *d, int64_t now_us)
+{
+	return d->pending_count > 0 && d->count[INST_DEAD] > 0 && d->pending_count > on_their_way(d, now_us);
+}
+
 static void start_missing(struct dispatch *d, int64_t now_us)
 {
 	while (d->count[INST_SNAPSHOT] > 0 && d->pending_count > on_their_way(d, now_us)) {
 		(void)restore_one(d, now_us);
 	}
-	while (d->pending_count > 0 && d->count[INST_DEAD] > 0 && d->pending_count > on_their_way(d, now_us)) {
+	while (wants_one_for_work(d, now_us) || wants_one_ahead(d)) {
 		if (now_us < d->not_before_us) {
 			dispatch_arm(d, d->not_before_us);
 			return;
@@ -299,6 +311,7 @@ void dispatch_prestart(struct dispatch *d, int64_t now_us)
 {
 	if (dispatch_live(d) == 0 && !d->draining) {
 		start_one(d, now_us);
+		dispatch_pump(d, now_us);
 	}
 }
 

@@ -109,7 +109,7 @@ struct instance *dispatch_instance(struct dispatch *d, unsigned slot); /* to att
 void dispatch_observe(struct dispatch *d, lifecycle_fn fn, void *ctx);
 
 /* --- callers --- */
-/* Start a first instance ahead of any work. */
+/* Start a first instance ahead of any work. If its init fails: tried again, unless instances are started on demand. */
 void dispatch_prestart(struct dispatch *d, int64_t now_us);
 void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us);
 /* The owner lost interest: a queued one is never run, a running one runs on and its result is thrown away. */

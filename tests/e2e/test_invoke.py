@@ -250,6 +250,16 @@ def test_not_ready_when_it_cannot_start(start):
     assert d.request("GET", "/_/ready").status == 503
 
 
+def test_ready_again_without_any_work(start, tmp_path):
+    """Whoever asks for readiness first sends nothing before."""
+    from harness import RUNTIME
+
+    d = start([*RUNTIME, f"once:{tmp_path}/flag"], env={"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"})
+    d.err.wait("runtime started", count=2)
+    d.wait_metric('lambda_runtimes{state="idle"}', 1)
+    assert d.request("GET", "/_/ready").status == 200
+
+
 def test_origin_is_refused(daemon):
     for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
         reply = daemon.invoke({}, headers={"Origin": origin})

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-enum { FREEZE = 1, OBSERVE = 2, READY_500 = 4, READY_0 = 8, SNAP = 16 };
+enum { FREEZE = 1, OBSERVE = 2, READY_500 = 4, READY_0 = 8, SNAP = 16, AHEAD = 32 };
 
 struct script {
 	const char *title;
@@ -135,7 +135,7 @@ static const struct script scripts[] = {
 	{ "restore/error without a restore", "", SNAP, "sa | Z", "403", NULL },
 	{ "hooks that do not end", "", SNAP, "sa z | t9999 t1", "stop:timeout/500 report:0 a=timeout",
 	  "Runtime.RestoreHookUserTimeout" },
-	{ "exit while restoring", "", SNAP, "sa z | x", "report:0 a=init_error", "Runtime.ExitError" },
+	{ "exit while restoring", "", SNAP, "sa z | x", "report:0 a=init_error start", "Runtime.ExitError" },
 	{ "drain of a snapshot", "A", SNAP, "P RAs z pA | D x XA", "stop:shutdown/600 A<spindown/2000 drained",
 	  NULL },
 	{ "a snapshot is frozen", "", SNAP | FREEZE, "P z | sa", "thaw rt<restore", NULL },
@@ -170,6 +170,18 @@ static const struct script scripts[] = {
 	  NULL },
 	{ "an extension that is late makes the report one of a timeout", "A", OBSERVE, UP_A "r n | t3000",
 	  "~report/timeout/Sandbox.Timedout report:3000 stop:timeout/600", NULL },
+	/* started ahead of work */
+	{ "a failed init is tried again without work", "", AHEAD, "P x | x t99 t1 n sa", "start rt<a", NULL },
+	{ "with the back-off", "", AHEAD, "P x x t100 x | t199 t1", "start", NULL },
+	{ "the start itself fails", "", AHEAD, "S P | t99 t1 t200", "start start", NULL },
+	{ "an extension fails", "A", AHEAD, "P RAi | EA x XA", "stop:failure/600 killA launchA", NULL },
+	{ "work waits for the same start", "", AHEAD, "P x x | sa t100 n r", "start rt<a a=success report:0", NULL },
+	{ "an init that is no invocation's", "", AHEAD | OBSERVE, "P | x",
+	  "~initRuntimeDone/error/Runtime.ExitError ~initReport/error/Runtime.ExitError ~gone ~initStart/init start",
+	  NULL },
+	{ "after a good init nothing is", "", AHEAD, "P n | x t60000", "", NULL },
+	{ "nor in a drain", "", AHEAD, "P x x | D t60000", "drained", NULL },
+	{ "nor on demand", "", 0, "P | x t60000", "", NULL },
 	{ "events of freezing", "", OBSERVE | FREEZE, "sa n r | n sb",
 	  "~runtimeDone ~report/success ~frozen freeze thaw ~thawed "
 	  "rt<b ~start",

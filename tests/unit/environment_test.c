@@ -427,7 +427,9 @@ static struct world *world_new(const struct script *s)
 				    : (s->options & READY_0) != 0 ? 0
 								  : -1,
 		.freeze = (s->options & FREEZE) != 0,
-		.init_type = (s->options & SNAP) != 0 ? INIT_SNAP_START : INIT_ON_DEMAND,
+		.init_type = (s->options & SNAP) != 0	 ? INIT_SNAP_START
+			     : (s->options & AHEAD) != 0 ? INIT_PROVISIONED
+							 : INIT_ON_DEMAND,
 	};
 
 	assert_non_null(w);
