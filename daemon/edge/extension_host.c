@@ -84,12 +84,14 @@ static int spawn(const struct supervisor_deps *deps, struct extension_host *e, c
 	spec.fds[1] = ends[OUTPUT_STDOUT];
 	spec.fds[2] = ends[OUTPUT_STDERR];
 	spec.fds[3] = -1;
+	guard_announce(deps->guard, e->home->log_stream);
 	r = child_spawn(deps->children, &e->child, &spec);
 	child_env_free(env);
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
 		close(ends[i]);
 	}
 	if (r != 0) {
+		guard_withdraw(deps->guard, e->home->log_stream);
 		output_close(&e->output);
 	}
 	return r;

@@ -128,12 +128,14 @@ static int spawn(struct supervisor *s, struct host *h)
 	if (cfg->init_type == INIT_MANAGED) {
 		give_log_socket(h, env, &spec);
 	}
+	guard_announce(s->deps.guard, h->log_stream);
 	r = child_spawn(s->deps.children, &h->child, &spec);
 	child_env_free(env);
 	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
 		close(ends[i]);
 	}
 	if (r != 0) {
+		guard_withdraw(s->deps.guard, h->log_stream);
 		log_socket_close(&h->logs);
 		output_close(&h->output);
 	}

@@ -21,13 +21,13 @@
 #define STREAM_LEN 224
 #define NOTES_MAX 11264 /* MAX_CONCURRENCY is 1000 at most, with a runtime and up to ten extensions each */
 
-static const int pipe_bytes = 256 * 1024; /* a burst of notes must fit: the daemon does not wait for the guard */
+static const int pipe_bytes = 512 * 1024; /* a burst of notes must fit: the daemon does not wait for the guard */
 
-enum note_kind { NOTE_WATCH, NOTE_UNWATCH, NOTE_ORDERLY_END };
+enum note_kind { NOTE_ANNOUNCE, NOTE_WITHDRAW, NOTE_WATCH, NOTE_UNWATCH, NOTE_ORDERLY_END };
 
 struct note {
 	enum note_kind kind;
-	pid_t pgid;
+	pid_t pgid; /* 0 = announced */
 	char stream[STREAM_LEN];
 };
 
@@ -47,6 +47,13 @@ struct book {
 	unsigned killed; /* in one round */
 };
 
+static void watch(struct book *b, const struct note *n)
+{
+	if (b->count < NOTES_MAX) {
+		b->watched[b->count++] = *n;
+	}
+}
+
 static void unwatch(struct book *b, pid_t pgid)
 {
 	for (size_t i = 0; i < b->count; i++) {
@@ -57,13 +64,28 @@ static void unwatch(struct book *b, pid_t pgid)
 	}
 }
 
+static void withdraw(struct book *b, const char *stream)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->watched[i].pgid == 0 && strcmp(b->watched[i].stream, stream) == 0) {
+			b->watched[i] = b->watched[--b->count];
+			return;
+		}
+	}
+}
+
 static void take_note(struct book *b, const struct note *n)
 {
 	switch (n->kind) {
+	case NOTE_ANNOUNCE:
+		watch(b, n);
+		break;
+	case NOTE_WITHDRAW:
+		withdraw(b, n->stream);
+		break;
 	case NOTE_WATCH:
-		if (b->count < NOTES_MAX) {
-			b->watched[b->count++] = *n;
-		}
+		withdraw(b, n->stream);
+		watch(b, n);
 		break;
 	case NOTE_UNWATCH:
 		unwatch(b, n->pgid);
@@ -104,7 +126,9 @@ static bool kill_if_ours(pid_t pid, void *ctx)
 static void end_everything(struct book *b)
 {
 	for (size_t i = 0; i < b->count; i++) {
-		kill(-b->watched[i].pgid, SIGKILL);
+		if (b->watched[i].pgid > 0) {
+			kill(-b->watched[i].pgid, SIGKILL);
+		}
 	}
 	if (b->orderly) {
 		return;
@@ -239,12 +263,27 @@ static void send_note(struct guard *g, const struct note *n)
 	}
 }
 
-void guard_watch(struct guard *g, pid_t pgid, const char *stream)
+static void send_stream(struct guard *g, enum note_kind kind, pid_t pgid, const char *stream)
 {
-	struct note n = { .kind = NOTE_WATCH, .pgid = pgid };
+	struct note n = { .kind = kind, .pgid = pgid };
 
 	snprintf(n.stream, sizeof(n.stream), "%s", stream);
 	send_note(g, &n);
+}
+
+void guard_announce(struct guard *g, const char *stream)
+{
+	send_stream(g, NOTE_ANNOUNCE, 0, stream);
+}
+
+void guard_withdraw(struct guard *g, const char *stream)
+{
+	send_stream(g, NOTE_WITHDRAW, 0, stream);
+}
+
+void guard_watch(struct guard *g, pid_t pgid, const char *stream)
+{
+	send_stream(g, NOTE_WATCH, pgid, stream);
 }
 
 void guard_unwatch(struct guard *g, pid_t pgid)

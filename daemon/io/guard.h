@@ -26,6 +26,9 @@ struct guard;
 struct guard *guard_start(void) MUST_CHECK; /* NULL as PID 1, or when it could not be started (logged) */
 pid_t guard_pid(const struct guard *g);	    /* 0 = no guard */
 /* Everything else takes NULL for "no guard" and never blocks. */
+/* Before a start, as the daemon may die right after it. Then guard_watch(), or guard_withdraw() if there is no process. */
+void guard_announce(struct guard *g, const char *stream);
+void guard_withdraw(struct guard *g, const char *stream);
 /* stream: the value of one of the marks that the group's processes were started with. It is made up anew for every
  * environment, so whoever has it belongs there, whatever group it moved to. */
 void guard_watch(struct guard *g, pid_t pgid, const char *stream);

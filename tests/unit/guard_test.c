@@ -62,6 +62,20 @@ static void watch(struct guard *g, const struct family *f, const char *name)
 	guard_watch(g, f->leader, stream_name(name, stream));
 }
 
+static void announce(struct guard *g, const char *name)
+{
+	char stream[STREAM_LEN];
+
+	guard_announce(g, stream_name(name, stream));
+}
+
+static void withdraw(struct guard *g, const char *name)
+{
+	char stream[STREAM_LEN];
+
+	guard_withdraw(g, stream_name(name, stream));
+}
+
 static void assert_all_ended(const struct family *f)
 {
 	assert_true(f->leader > 0 && f->member > 0 && f->session > 0 && f->stray > 0);
@@ -93,6 +107,8 @@ struct household {
 	pid_t guard;
 	struct family watched;
 	struct family left; /* its leader has ended */
+	struct family announced;
+	struct family withdrawn;
 	struct family unwatched;
 };
 
@@ -105,6 +121,11 @@ static _Noreturn void be_daemon(int tell)
 	signal(SIGSEGV, SIG_DFL);
 	prctl(PR_SET_DUMPABLE, 0);
 	h.guard = guard_pid(g);
+	announce(g, "four");
+	announce(g, "five");
+	h.announced = start_family("family", "four");
+	h.withdrawn = start_family("family", "five");
+	withdraw(g, "five");
 	h.watched = start_family("family", "one");
 	h.left = start_family("leaving-family", "two");
 	h.unwatched = start_family("family", "three");
@@ -152,6 +173,8 @@ static void test_killed_daemon_takes_its_runtimes_along(void **state)
 	assert_true(has_ended(h.guard));
 	assert_all_ended(&h.watched);
 	assert_all_ended(&h.left);
+	assert_all_ended(&h.announced);
+	assert_all_alive(&h.withdrawn);
 	assert_all_alive(&h.unwatched);
 	assert_all_alive(&bystander);
 }
@@ -267,9 +290,12 @@ static void test_comings_and_goings_are_kept_up_with(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 500; i++) {
+		announce(g, "earlier");
 		watch(g, &f, "earlier");
 		guard_unwatch(g, f.leader);
 	}
+	announce(g, "last");
+	withdraw(g, "last");
 	guard_stop(g);
 	assert_all_alive(&f);
 	g = guard_start();
@@ -286,6 +312,8 @@ static void test_no_guard_is_fine(void **state)
 {
 	(void)state;
 	assert_int_equal(guard_pid(NULL), 0);
+	guard_announce(NULL, "one");
+	guard_withdraw(NULL, "one");
 	guard_watch(NULL, 1, "one");
 	guard_unwatch(NULL, 1);
 	guard_stop(NULL);
