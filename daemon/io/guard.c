@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "io/proc.h"
 
 #define STREAM_LEN 224
@@ -43,6 +45,8 @@ struct guard {
 struct book {
 	struct note watched[NOTES_MAX];
 	size_t count;
+	rlim_t mark;
+	pid_t daemon; /* dies by itself */
 	bool orderly;
 	unsigned killed; /* in one round */
 };
@@ -106,16 +110,29 @@ static bool is_watched(const struct book *b, const char *stream)
 	return false;
 }
 
-static bool kill_if_ours(pid_t pid, void *ctx)
+static bool has_our_limit(const struct book *b, pid_t pid)
+{
+	struct rlimit limit;
+
+	return b->mark != RLIM_INFINITY && prlimit(pid, RLIMIT_LOCKS, NULL, &limit) == 0 && limit.rlim_cur == b->mark;
+}
+
+static bool has_our_stream(const struct book *b, pid_t pid)
 {
 	char stream[STREAM_LEN];
+
+	return (proc_env(pid, GUARD_MARK, stream, sizeof(stream)) ||
+		proc_env(pid, GUARD_OTHER_MARK, stream, sizeof(stream))) &&
+	       is_watched(b, stream);
+}
+
+static bool kill_if_ours(pid_t pid, void *ctx)
+{
 	struct book *b = ctx;
 	struct proc_stat st;
 
-	if (pid == getpid() ||
-	    (!proc_env(pid, GUARD_MARK, stream, sizeof(stream)) &&
-	     !proc_env(pid, GUARD_OTHER_MARK, stream, sizeof(stream))) ||
-	    !is_watched(b, stream) || !proc_read_stat(pid, &st) || st.state == 'Z') {
+	if (pid == getpid() || pid == b->daemon || !(has_our_limit(b, pid) || has_our_stream(b, pid)) ||
+	    !proc_read_stat(pid, &st) || st.state == 'Z') {
 		return true;
 	}
 	kill(pid, SIGKILL);
@@ -172,12 +189,14 @@ static void leave_the_crowd(void)
 	}
 }
 
-static NORETURN void guard_main(int fd)
+static NORETURN void guard_main(int fd, rlim_t mark, pid_t daemon)
 {
 	static struct book book; /* its pages are touched as they fill */
 	struct note n;
 	ssize_t got;
 
+	book.mark = mark;
+	book.daemon = daemon;
 	leave_the_crowd();
 	fd = close_all_but(fd);
 	do {
@@ -217,14 +236,31 @@ static int make_pipe(int fds[2])
 	return r;
 }
 
+/* A number that whatever we start inherits, and keeps when it leaves its group, its session, its parents and its environment:
+ * a limit that the kernel has not looked at since Linux 2.4. RLIM_INFINITY: not possible. */
+static rlim_t mark_descendants(void)
+{
+	struct rlimit limit;
+	char hex[15];
+
+	text_random_hex(hex, 7);
+	if (getrlimit(RLIMIT_LOCKS, &limit) != 0 || limit.rlim_max != RLIM_INFINITY) {
+		return RLIM_INFINITY;
+	}
+	limit.rlim_cur = (rlim_t)strtoull(hex, NULL, 16);
+	return setrlimit(RLIMIT_LOCKS, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
 struct guard *guard_start(void)
 {
 	struct guard *g;
 	int fds[2];
 	int r;
 	pid_t pid;
+	pid_t self = getpid();
+	rlim_t mark;
 
-	if (getpid() == 1) {
+	if (self == 1) {
 		return NULL;
 	}
 	r = make_pipe(fds);
@@ -232,10 +268,11 @@ struct guard *guard_start(void)
 		log_warn("no guard: pipe errno=%d", -r);
 		return NULL;
 	}
+	mark = mark_descendants();
 	pid = fork();
 	if (pid == 0) {
 		close(fds[1]);
-		guard_main(fds[0]);
+		guard_main(fds[0], mark, self);
 	}
 	close(fds[0]);
 	if (pid < 0) {

@@ -5,7 +5,7 @@
  * Why it is needed: posix_spawn cannot set PR_SET_PDEATHSIG, and that would reach a runtime's first process only, not
  * what it started. How it works: it holds the read end of a pipe that only the daemon writes to, and keeps a note of
  * what the daemon tells it there. The end of the pipe means that the daemon is gone: the guard kills every watched
- * process group, then whatever else belongs to one of the runtimes, and ends.
+ * process group, then whatever else belongs to one of the runtimes or was started by one, and ends.
  *
  * Use: guard_start() early in main, while there is one thread; the notes as runtimes come and go; guard_stop() last. As
  * PID 1 there is no guard: the kernel ends a container's processes with their init.

@@ -51,22 +51,25 @@ def say(text, fd=1):
 
 def spawn(how):
     """A grandchild that outlives its parent: in the group (stubborn: without an ear for SIGTERM), in a session of its own,
-    or double-forked."""
+    double-forked, or bare: in a session of its own and without an environment."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         if how == "stubborn":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if how in ("setsid", "double"):
+        if how in ("setsid", "double", "bare"):
             os.setsid()
         if how == "double" and os.fork() != 0:
             os._exit(0)
         os.close(read)
         os.write(write, str(os.getpid()).encode())
+        if how == "bare":
+            os.execve(sys.executable, [sys.executable, "-S", "-E", "-c", "import signal; signal.pause()"], {})
         os.close(write)
         signal.pause()
     os.close(write)
     child = int(os.read(read, 20))
+    assert os.read(read, 1) == b""  # it has become what it is to be
     os.close(read)
     if how == "double":
         os.waitpid(pid, 0)

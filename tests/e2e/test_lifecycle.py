@@ -78,7 +78,7 @@ def test_a_stubborn_child_of_a_runtime_goes_with_it(start):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
 def test_no_crash_of_the_daemon_leaves_anything(start, number):
     d = start(env={"MAX_CONCURRENCY": "3", "AWS_LAMBDA_FUNCTION_TIMEOUT": "600"})
-    pids = json.loads(d.invoke({"do": "spawn", "how": ["stubborn", "setsid", "double"]}).body)
+    pids = json.loads(d.invoke({"do": "spawn", "how": ["stubborn", "setsid", "double", "bare"]}).body)
     gates = [Gate() for _ in range(3)]
     futures = [d.later({"do": "hang", "ignore_term": True, "fifo": g.path}) for g in gates]
     pids += [int(g.wait()) for g in gates]
