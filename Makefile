@@ -238,8 +238,12 @@ static: ## static executables for any image: bin/static (ARCH=amd64|arm64; not t
 
 STATIC_PROGRAMS := $(PROGRAMS) healthcheck
 STATIC_DIR := bin/static$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))
+# What runs them here: nothing, or an emulator; without one, those of another architecture are not tried.
+STATIC_RUNNER = $(if $(filter-out $(HOST_ARCH),$(ARCH)),$(shell command -v qemu-$(if $(filter arm64,$(ARCH)),aarch64,x86_64) || echo :))
 .PHONY: static-programs
 static-programs: $(STATIC_PROGRAMS:%=$(B)/%) $(B)/probe
+	@for p in $(INSTALLED); do $(STATIC_RUNNER) $(B)/$$p --version >/dev/null || \
+		{ echo "static: $(B)/$$p does not run; expected its version" >&2; exit 1; }; done
 	@mkdir -p $(STATIC_DIR)
 	@for p in $(STATIC_PROGRAMS); do $(CC:%gcc=%strip) -o $(STATIC_DIR)/$$p.new $(B)/$$p && mv -f $(STATIC_DIR)/$$p.new $(STATIC_DIR)/$$p; done
 	@ln -sf lambda-runtime-api-daemon $(STATIC_DIR)/aws-lambda-rie

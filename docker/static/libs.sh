@@ -172,6 +172,16 @@ library() {
 	fi
 }
 
+# A checkout that was moved or copied links its own libraries, and not the machine's: their .pc files name no place.
+make_relocatable() {
+	local file prefix
+	for file in "$sysroot"/lib/pkgconfig/*.pc; do
+		prefix=$(sed -n 's#^prefix=\(/.*\)#\1#p' "$file")
+		# shellcheck disable=SC2016 # the names are pkg-config's
+		[ -z "$prefix" ] || sed -i -e 's#^prefix=.*#prefix=${pcfiledir}/../..#;t' -e "s#$prefix/#\${prefix}/#g" "$file"
+	done
+}
+
 # The small ones spend their time in single-threaded configure scripts, so they run beside OpenSSL.
 main() {
 	trap wait EXIT
@@ -180,6 +190,7 @@ main() {
 	wait $!
 	library librabbitmq
 	library curl
+	make_relocatable
 }
 
 main

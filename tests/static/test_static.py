@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The static executables: nothing of the image is used, they are small, and they start at once."""
 import os
+import shutil
 import signal
 import statistics
 import struct
@@ -42,6 +43,18 @@ def test_no_interpreter_and_no_library(programs):
         elf = read_elf(program)
         assert elf.machine == programs.arch
         assert PT_INTERP not in elf.segments and PT_DYNAMIC not in elf.segments, program
+
+
+def test_a_moved_checkout_links_its_own_libraries(programs, tmp_path):
+    described = tmp_path / "moved" / "lib" / "pkgconfig"
+    shutil.copytree(programs.build / "sysroot" / "lib" / "pkgconfig", described)
+    names = [p.stem for p in described.glob("*.pc")]
+    assert len(names) == 8
+    said = subprocess.run(["pkg-config", "--static", "--cflags", "--libs", *names], env={**os.environ, "PKG_CONFIG_LIBDIR": described},
+                          stdout=subprocess.PIPE, text=True, check=True).stdout
+    places = [os.path.normpath(w.removeprefix("-L").removeprefix("-I")) for w in said.split() if "/" in w]
+    assert len(places) > 2
+    assert not [p for p in places if not p.startswith(f"{tmp_path}/moved/")]
 
 
 def test_size(programs, tmp_path):
