@@ -48,8 +48,10 @@ ifeq ($(MODE),static)
 B := build/static/$(ARCH)
 CC = $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-gcc,x86_64-linux-gnu-gcc)
 PKG_CONFIG = PKG_CONFIG_LIBDIR=$(B)/sysroot/lib/pkgconfig pkg-config --static
-HARDENING_LD := $(if $(filter 1,$(STATIC_PIE)),-static-pie,-static) -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--wrap=getaddrinfo -Wl,--no-warnings
+HARDENING_LD := $(if $(filter 1,$(STATIC_PIE)),-static-pie,-static) -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--wrap=getaddrinfo -Wl,--wrap=OPENSSL_init_crypto \
+	-Wl,--no-warnings
 STATIC_OBJ := $(B)/obj/docker/static/names.o
+STATIC_TLS_OBJ := $(STATIC_OBJ) $(B)/obj/docker/static/openssl.o
 # Other libraries, other headers: everything is made anew.
 LIBS_BUILT = $(shell cat $(B)/built/* 2>/dev/null | cksum)
 endif
@@ -115,7 +117,7 @@ $(B)/liblambda.a: $(LIB_OBJ)
 	$(call say,AR)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/lambda-runtime-api-daemon: $(O)/daemon/main.o $(STATIC_OBJ) $(B)/liblambda.a
+$(B)/lambda-runtime-api-daemon: $(O)/daemon/main.o $(STATIC_TLS_OBJ) $(B)/liblambda.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
 
@@ -123,7 +125,7 @@ $(B)/echo-runtime: $(O)/echo-runtime/echo.o $(STATIC_OBJ)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(B)/%: $(O)/daemon/programs/%.o $(STATIC_OBJ) $(B)/liblambda.a
+$(B)/%: $(O)/daemon/programs/%.o $(STATIC_TLS_OBJ) $(B)/liblambda.a
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIB_LIBS) -lpthread
 
@@ -253,7 +255,7 @@ $(B)/healthcheck: $(O)/docker/healthcheck.o $(STATIC_OBJ)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 # For tests: does one thing with each library.
-$(B)/probe: $(O)/tests/static/probe.o $(STATIC_OBJ)
+$(B)/probe: $(O)/tests/static/probe.o $(STATIC_TLS_OBJ)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs $(LIBS) librabbitmq libcurl openssl zlib) -lwslay
 

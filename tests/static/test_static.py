@@ -135,11 +135,15 @@ def test_tls_in_any_image(root, tls):
 
     assert run("fetch", f"https://localhost:{tls.port}/", "/ca.pem") == "hello over TLS"
     assert run("amqps", "localhost", str(tls.port), "/ca.pem") == "connected"
-    # A configuration of the image's own OpenSSL, which wants a module loaded, is none of ours.
+    # Configurations of the image's own OpenSSL are none of ours: one wants a module loaded, one is of a FIPS image.
     conf = root / "openssl.cnf"
-    conf.write_text("openssl_conf = a\n[a]\nproviders = b\n[b]\nx = c\n[c]\nmodule = /nowhere/x.so\nactivate = 1\n")
-    assert run("versions", OPENSSL_CONF="/openssl.cnf").endswith("tls ok")
-    assert run("fetch", f"https://localhost:{tls.port}/", "/ca.pem", OPENSSL_CONF="/openssl.cnf") == "hello over TLS"
+    for text in ("openssl_conf = a\n[a]\nproviders = b\n[b]\nx = c\n[c]\nmodule = /nowhere/x.so\nactivate = 1\n",
+                 "openssl_conf = a\n[a]\nproviders = b\nalg_section = d\n[b]\nfips = c\nbase = c\n[c]\nactivate = 1\n"
+                 "[d]\ndefault_properties = fips=yes\n"):
+        conf.write_text(text)
+        assert run("versions", OPENSSL_CONF="/openssl.cnf").endswith("tls ok")
+        assert run("fetch", f"https://localhost:{tls.port}/", "/ca.pem", OPENSSL_CONF="/openssl.cnf") == "hello over TLS"
+        assert run("amqps", "localhost", str(tls.port), "/ca.pem", OPENSSL_CONF="/openssl.cnf") == "connected"
 
 
 NAMES = {"localhost": "127.0.0.1", "filed.test": "10.9.8.7", "broker.test": "10.1.2.3", "six.test": "fd00::1",
