@@ -426,8 +426,9 @@ static int load_environment(struct config *cfg, struct err *err)
 		const struct option *o = &options[i];
 		const char *value = getenv(o->name);
 		const char *fallback = o->fallback;
+		const char *help = o->help;
 
-		if (!config_subset_has(cfg->program, o->name, &fallback)) {
+		if (!config_subset_has(cfg->program, o->name, &fallback, &help)) {
 			continue;
 		}
 		if (o->kind == PRESENT ? value == NULL : value == NULL || *value == '\0') {
@@ -574,14 +575,18 @@ void config_print_help(FILE *out, enum config_program program)
 	for (size_t i = 0; i < countof(options); i++) {
 		const struct option *o = &options[i];
 		const char *fallback = o->fallback;
+		const char *help = o->help;
 
-		if (config_subset_has(program, o->name, &fallback)) {
-			env_print_help(out, o->name, o->help, fallback);
+		if (config_subset_has(program, o->name, &fallback, &help)) {
+			env_print_help(out, o->name, help, fallback);
 		}
 	}
 	if (program == CONFIG_DAEMON) {
 		url_settings_print_help(out);
 		sqs_event_settings_print_help(out);
 	}
-	aws_settings_print_help(out);
+	/* lambda-server asks nothing of AWS. */
+	if (program != CONFIG_SERVER) {
+		aws_settings_print_help(out);
+	}
 }

@@ -7,7 +7,8 @@
 
 #include "edge/config.h"
 
-/* false: the program has no such variable. fallback: in, the table's own default; out, that of the program. */
-bool config_subset_has(enum config_program program, const char *name, const char **fallback);
+/* false: the program has no such variable. fallback, help: in, the table's own default and text; out, those of the
+ * program. */
+bool config_subset_has(enum config_program program, const char *name, const char **fallback, const char **help);
 
 #endif

@@ -485,6 +485,14 @@ def test_command_line():
         assert done.stderr.count("\n") == 1 and arguments[0] in done.stderr
 
 
+def test_help_lists_what_it_reads():
+    text = run(["--help"], binary=SERVER).stdout
+    names = re.findall(r"^  ([A-Z_]+)$", text, re.M)
+    assert {"PORT", "AMQP_URI", "MAX_PENDING", "AWS_REGION"} <= set(names)
+    assert not {n for n in names if "CREDENTIAL" in n or "ENDPOINT" in n or "ACCESS_KEY" in n}
+    assert not [words for words in ("runtime=", "taken from the queue", "for a runtime", "the daemon") if words in text]
+
+
 @pytest.mark.parametrize("name,value", [("PORT", "x"), ("PORT", "65536"), ("AMQP_URI", "http://x"), ("AWS_LAMBDA_FUNCTION_TIMEOUT", "0"),
                                         ("LOG_LEVEL", "LOUD")])
 def test_bad_setting(name, value):
