@@ -173,10 +173,10 @@ build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o build/fuzz/liblambda.a
 # The manual page gets its variables from the program itself.
 $(MANUALS:%=$(B)/%.1): $(B)/%.1: daemon/%.1.in $(B)/%
 	$(call say,MAN)
-	$(Q)$(B)/$* --help | sed -n '/^Environment:/,$$p' | \
-		sed -n -e 's/^  \([A-Z]\)/.It Ev \1/p' -e 's/^      //p' >$@.options
+	$(Q)$(B)/$* --help >$@.help
+	$(Q)sed -e '1,/^Environment:/d' -e 's/^  \([A-Z]\)/.It Ev \1/' -e 's/^      //' $@.help >$@.options
 	$(Q)sed -e '/@OPTIONS@/{r $@.options' -e 'd;}' $< >$@
-	@rm -f $@.options
+	@rm -f $@.help $@.options
 
 -include $(shell find $(O) build/fuzz/obj -name '*.d' 2>/dev/null)
 
