@@ -11,6 +11,20 @@ cache=${STATIC_CACHE:-build/static/sources}
 stamp=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile)}
 out=build/dist
 
+# Package, source: name and version of the source package; of a cross compiler's package, of what it was built from.
+source_of() {
+	built_using=$(dpkg-query -W -f '${Built-Using}' "$1" | sed -n "s/.*\b\($2\) (= \([^)]*\)).*/\1 \2/p")
+	echo "${built_using:-$(dpkg-query -W -f '${source:Package} ${source:Version}' "$1")}"
+}
+
+# Archive of the compiler, name of its source, directory: its licence, and a line of the README.
+licence_of_archive() {
+	package=$(dpkg -S "$(realpath "$1")" | cut -d: -f1)
+	cp -L "/usr/share/doc/$package/copyright" "$3/${2%%-*}"
+	echo "  $(source_of "$package" "$2")" >>"$3/README"
+}
+
+# Directory, architecture.
 licences() {
 	grep -v '^#' docker/static/sources.txt | while read -r name _ path _; do
 		case $path in
@@ -22,8 +36,13 @@ licences() {
 	cat >"$1/README" <<-'END'
 		Licences of the libraries that are linked into the executables. Their sources are the packages of Debian that
 		docker/static/sources.txt of this program's source names; "make static" there builds and links them, as they are or
-		as you changed them.
+		as you changed them. Those of the C library and of what the compiler adds are Debian's source packages
+
 	END
+	case $2 in arm64) compiler=aarch64-linux-gnu-gcc ;; *) compiler=x86_64-linux-gnu-gcc ;; esac
+	licence_of_archive "$($compiler -print-file-name=libc.a)" glibc "$1"
+	licence_of_archive "$($compiler -print-libgcc-file-name)" 'gcc-[0-9]*' "$1"
+	cp /usr/share/common-licenses/LGPL-2.1 /usr/share/common-licenses/GPL-3 "$1/"
 }
 
 rm -rf "$out"
@@ -38,7 +57,7 @@ for arch in amd64 arm64; do
 	cp build/release/*.1 "$tree/share/man/man1/"
 	cp docker/packages/completion.bash "$tree/share/bash-completion/completions/lambda-runtime-api-daemon"
 	cp LICENSE README.md "$tree/"
-	licences "$tree/licences"
+	licences "$tree/licences" $arch
 	tar -C "$out" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$stamp" --mode=go-w -c "$name" | gzip -9n >"$tree.tar.gz"
 	rm -rf "$tree"
 done

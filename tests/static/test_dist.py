@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """make dist: tarballs that hold what they say, twice the same."""
+import re
 import subprocess
 
 import pytest
@@ -38,6 +39,9 @@ def test_holds_programs_pages_and_licences(programs, sums, tmp_path):
     assert said.startswith("lambda-runtime-api-daemon ") and said.split()[1] in tree.name
     pages = {p.stem for p in (tree / "share" / "man" / "man1").iterdir()}
     assert pages == {p.stem for p in (ROOT / "daemon" / "programs").glob("*.c")} | {"lambda-runtime-api-daemon"}
-    for library in ("curl", "jansson", "libmicrohttpd", "librabbitmq", "openssl", "wslay", "zlib"):
+    for library in ("curl", "gcc", "glibc", "jansson", "libmicrohttpd", "librabbitmq", "openssl", "wslay", "zlib"):
         assert (tree / "licences" / library).stat().st_size > 500
+    # glibc's licence wants its text beside it, and its source named.
+    assert "GNU LESSER GENERAL PUBLIC LICENSE" in (tree / "licences" / "LGPL-2.1").read_text(encoding="utf-8")
+    assert re.search(r"^  glibc \d.*\n  gcc-\d+ \d", (tree / "licences" / "README").read_text(encoding="utf-8"), re.M)
     assert not [p for p in tree.rglob("*") if p.is_file() and str(ROOT).encode() in p.read_bytes()]
