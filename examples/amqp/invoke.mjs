@@ -181,6 +181,9 @@ function parseOptions() {
   if (!['classic', 'quorum'].includes(values['queue-type'])) {
     throw new Error(`--queue-type ${values['queue-type']}: want classic or quorum`);
   }
+  if (!/^amqps?:\/\/./.test(values.uri)) {
+    throw new Error('--uri (or AMQP_URI): want amqp://HOST or amqps://HOST'); // not the URI itself: it may hold a password
+  }
   return {
     ...values,
     payload: values.payload.startsWith('@') ? readFileSync(values.payload.slice(1)) : Buffer.from(values.payload),

@@ -28,7 +28,7 @@ class Client:
         self.started = None
         self.reply_to = None
         self.connection = pika.SelectConnection(
-            pika.URLParameters(options.uri),
+            options.broker,
             on_open_callback=lambda connection: connection.channel(on_open_callback=self.on_channel),
             on_open_error_callback=lambda _, why: self.fail(f"cannot connect to the broker: {why!r}"),
             on_close_callback=lambda _, why: self.fail(f"connection lost: {why}"),
@@ -181,7 +181,7 @@ def at_least(kind, least):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--uri", default=os.environ.get("AMQP_URI", LOCAL), help=f"broker (AMQP_URI, else {LOCAL})")
+    parser.add_argument("--uri", default=os.environ.get("AMQP_URI") or LOCAL, help=f"broker (AMQP_URI, else {LOCAL})")
     parser.add_argument("--function", default="echo-lambda", help="name of the function (%(default)s)")
     parser.add_argument("--payload", default='{"key": "value"}', help="the event, or @FILE (%(default)s)")
     parser.add_argument("--count", type=at_least(int, 1), default=1, help="how many requests (%(default)s)")
@@ -195,6 +195,13 @@ def parse_arguments():
     parser.add_argument("--quiet", action="store_true", help="do not print the answers")
     options = parser.parse_args()
     options.persistent |= options.durable
+    try:
+        if not options.uri.startswith(("amqp://", "amqps://")):
+            raise ValueError("want amqp://HOST or amqps://HOST")
+        options.broker = pika.URLParameters(options.uri)
+    except ValueError as problem:
+        # Not the URI itself: it may hold a password.
+        parser.error(f"--uri (or AMQP_URI): {problem}")
     try:
         if options.payload.startswith("@"):
             with open(options.payload[1:], "rb") as file:

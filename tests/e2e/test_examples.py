@@ -82,6 +82,13 @@ def test_quiet_answers_and_an_event_from_a_file(serve, invoke, tmp_path):
     check(invoke("--payload", f"@{tmp_path}/nothing"), 2, "nothing")
 
 
+@pytest.mark.parametrize("uri", ["foo", "http://localhost"])
+def test_a_uri_that_is_none(invoke, uri):
+    done = invoke(uri=uri)
+    check(done, 2, "AMQP_URI", "amqp://HOST")
+    assert "Traceback" not in done.stderr
+
+
 def test_fire_and_forget(serve, invoke):
     d = serve([ECHO])
     done = invoke("--no-reply", "--count", "30", "--in-flight", "8")
