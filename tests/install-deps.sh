@@ -104,7 +104,8 @@ if [ -n "$missing" ]; then
 			echo "install-deps: not root and no sudo; please install:$missing" >&2
 			exit 1
 		}
-		sudo=sudo
+		# It drops the environment.
+		sudo="sudo DEBIAN_FRONTEND=noninteractive"
 	fi
 	echo "installing:$missing"
 	export DEBIAN_FRONTEND=noninteractive
