@@ -61,8 +61,10 @@ ALL_CPPFLAGS = -D_GNU_SOURCE -Idaemon $(LIB_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=c11 $(WARNINGS) $(HARDENING) $(CFLAGS) $(MODE_FLAGS)
 ALL_LDFLAGS = $(HARDENING_LD) $(MODE_FLAGS) $(LDFLAGS)
 # Only when something is compiled: the libraries may not be installed yet when make deps runs.
-LIB_CFLAGS = $(eval LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS)))$(LIB_CFLAGS)
-LIB_LIBS = $(eval LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS)) -lwslay)$(LIB_LIBS)
+ask_pkg_config = $(shell $(PKG_CONFIG) $(1) $(LIBS))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error not all libraries were found, \
+	as pkg-config says above; $(if $(filter static,$(MODE)),make static builds,make deps installs) them))
+LIB_CFLAGS = $(eval LIB_CFLAGS := $(call ask_pkg_config,--cflags))$(LIB_CFLAGS)
+LIB_LIBS = $(eval LIB_LIBS := $(call ask_pkg_config,--libs) -lwslay)$(LIB_LIBS)
 
 LIB_SRC := $(wildcard daemon/base/*.c daemon/core/*.c daemon/loop/*.c daemon/io/*.c daemon/debug/*.c daemon/edge/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
@@ -234,6 +236,7 @@ bench-sqs: deps-test all ## round trips through the SQS bridge beside the bare c
 		--json build/bench-sqs.json $(BENCH_ARGS)
 
 static: ## static executables for any image: bin/static (ARCH=amd64|arm64; not this machine's: bin/static/ARCH)
+	$(if $(filter amd64 arm64,$(ARCH)),,$(error ARCH=$(ARCH): expected amd64 or arm64))
 	@tests/install-deps.sh static-$(ARCH)
 	@docker/static/libs.sh $(ARCH)
 	@$(MAKE) --no-print-directory MODE=static ARCH=$(ARCH) static-programs
@@ -312,7 +315,7 @@ dist: ## tarballs of the static executables of each architecture, with checksums
 	@docker/packages/dist.sh $(VERSION) $(HOST_ARCH)
 
 clean: ## remove everything built
-	rm -rf build bin
+	rm -rf build bin proxy-lambda.zip
 
 help: ## this list
-	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r t h; do printf '  %-18s %s\n' "$$t" "$$h"; done
+	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS='	' read -r t h; do printf '  %-18s %s\n' "$$t" "$$h"; done
