@@ -92,6 +92,12 @@ def test_a_service_that_cannot_start_says_why(engine, machine):
     assert "PORT=many" in journal
 
 
+def test_services_wait_for_brokers_and_callers(engine, machine):
+    show = lambda unit, what: engine("exec", machine.id, "systemctl", "show", unit, "-P", what)  # noqa: E731
+    assert show("lambda-runtime-api-daemon@echo", "RestartUSec") == show("lambda-server", "RestartUSec") == "5s"
+    assert show("lambda-server", "TimeoutStopUSec") == "30min 10s"
+
+
 def complete(machine, line):
     """What bash offers for this line."""
     script = """
