@@ -290,19 +290,21 @@ options: ## check that the README shows every variable
 	@tests/options.sh
 
 COMPLETIONS := $(PREFIX)/share/bash-completion/completions
+# Beside the programs, the names that others know them by.
+COMPLETED := aws-lambda-rie emulambda $(filter-out lambda-runtime-api-daemon,$(INSTALLED))
 
 install: all ## install under PREFIX (DESTDIR is honoured)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(COMPLETIONS)
 	install -m 755 $(INSTALLED:%=$(B)/%) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(MANUALS:%=$(B)/%.1) $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docker/packages/completion.bash $(DESTDIR)$(COMPLETIONS)/lambda-runtime-api-daemon
-	for p in aws-lambda-rie $(filter-out lambda-runtime-api-daemon,$(INSTALLED)); do \
+	for p in $(COMPLETED); do \
 		ln -sf lambda-runtime-api-daemon $(DESTDIR)$(COMPLETIONS)/$$p; \
 	done
 
 uninstall: ## remove what install put there
 	rm -f $(INSTALLED:%=$(DESTDIR)$(PREFIX)/bin/%) $(MANUALS:%=$(DESTDIR)$(PREFIX)/share/man/man1/%.1) \
-		$(INSTALLED:%=$(DESTDIR)$(COMPLETIONS)/%) $(DESTDIR)$(COMPLETIONS)/aws-lambda-rie
+		$(COMPLETED:%=$(DESTDIR)$(COMPLETIONS)/%) $(DESTDIR)$(COMPLETIONS)/lambda-runtime-api-daemon
 
 deb: ## the Debian package, checked by lintian: build/deb
 	@tests/install-deps.sh deb

@@ -99,26 +99,40 @@ def test_services_wait_for_brokers_and_callers(engine, machine):
 
 
 def complete(machine, line):
-    """What bash offers for this line."""
+    """What bash offers for this line. readline splits words at = and :, too."""
     script = """
         . /usr/share/bash-completion/bash_completion
         COMP_LINE=$1 COMP_POINT=${#1}
-        read -ra COMP_WORDS <<<"$1"
-        case $1 in *' ') COMP_WORDS+=('') ;; esac
+        shift
+        COMP_WORDS=("$@")
         COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
         __load_completion "${COMP_WORDS[0]}"
         function=$(complete -p "${COMP_WORDS[0]}" | sed 's/.*-F \\([^ ]*\\).*/\\1/')
         $function "${COMP_WORDS[0]}" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" 2>/dev/null
         printf '%s\\n' "${COMPREPLY[@]}"
     """
-    return machine.engine("exec", machine.id, "bash", "-c", script, "bash", line).split()
+    words = [part for word in line.split() for part in re.findall(r"[^=:]+|[=:]+", word)]
+    words += [""] if line[-1] in " =:" else []
+    return machine.engine("exec", "--workdir", "/etc", machine.id, "bash", "-c", script, "bash", line, *words).split()
 
 
 def test_completion(machine):
     assert complete(machine, "lambda-runtime-api-daemon --log-level W") == ["WARN"]
     assert "--runtime-api-address" in complete(machine, "lambda-runtime-api-daemon --runtime")
+    assert complete(machine, "lambda-runtime-api-daemon --log-level=W") == ["WARN"]
+    assert complete(machine, "lambda-runtime-api-daemon --log-level=") == ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"]
+    assert "--runtime-api-address" in complete(machine, "lambda-runtime-api-daemon --log-level=WARN --runtime")
     assert complete(machine, "lambda-server --vers") == ["--version"]
     assert complete(machine, "lambda-invoke --event-template sq") == ["sqs"]
+    assert complete(machine, "lambda-invoke --event-template=sq") == ["sqs"]
+    assert complete(machine, "debug-broker conn") == ["connect"]
+    assert complete(machine, "debug-broker --log-format te") == ["text"]
+    assert complete(machine, "debug-broker --lambda-address 127") == ["127.0.0.1:"]
+    assert complete(machine, "debug-broker --ping ") == []
+    assert "passwd" in complete(machine, "debug-broker --token-file=pass")
     assert "sha256sum" in complete(machine, "lambda-invoke -s events.jsonl -- sha256su")
+    assert "sha256sum" in complete(machine, "emulambda app.handler event.json -- sha256su")
     assert "sha256sum" in complete(machine, "lambda-runtime-api-daemon sha256su")
     assert complete(machine, "lambda-runtime-api-daemon --log-level WARN /usr/bin/sha25")[0].startswith("/usr/bin/sha256sum")
+    words = "--log-level=WARN --runtime-api-address 127.0.0.1:9001 env /usr/bin/sha25"
+    assert complete(machine, f"lambda-runtime-api-daemon {words}")[0].startswith("/usr/bin/sha256sum")
