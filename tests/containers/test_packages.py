@@ -136,3 +136,14 @@ def test_completion(machine):
     assert complete(machine, "lambda-runtime-api-daemon --log-level WARN /usr/bin/sha25")[0].startswith("/usr/bin/sha256sum")
     words = "--log-level=WARN --runtime-api-address 127.0.0.1:9001 env /usr/bin/sha25"
     assert complete(machine, f"lambda-runtime-api-daemon {words}")[0].startswith("/usr/bin/sha256sum")
+
+
+def test_removal_stops_the_services(engine, machine):
+    """The last one: nothing is left of the package."""
+    units = "lambda-runtime-api-daemon@echo", "lambda-runtime-api-daemon@other"
+    settings = "sed s/8080/0/ echo.env >other.env && cp -r /srv/lambda/echo /srv/lambda/other"
+    engine("exec", "--workdir", "/etc/lambda-runtime-api-daemon", machine.id, "sh", "-c", settings)
+    engine("exec", machine.id, "systemctl", "start", *units)
+    engine("exec", machine.id, "dpkg", "--remove", "lambda-runtime-api-daemon")
+    for unit in units:
+        assert engine("exec", machine.id, "systemctl", "show", unit, "-P", "ActiveState") == "inactive"
