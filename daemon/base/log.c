@@ -13,17 +13,24 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/tty.h"
 
 static _Atomic enum log_level threshold = LOG_INFO;
 static atomic_bool as_json;
 static atomic_uint dropped;
+static int stderr_fd = STDERR_FILENO;
 
 static const char *const level_names[LOG_LEVEL_COUNT] = { "ERROR", "WARN", "INFO", "DEBUG", "TRACE" };
 
 void log_setup(enum log_level level, bool json)
 {
+	int tty = stderr_fd == STDERR_FILENO ? tty_open_own(STDERR_FILENO) : -1;
+
 	threshold = level;
 	as_json = json;
+	if (tty >= 0) {
+		stderr_fd = tty;
+	}
 }
 
 bool log_enabled(enum log_level level)
@@ -71,12 +78,12 @@ static size_t render(enum log_level level, const char *message, char *out, size_
 
 static bool put(const char *line, size_t len)
 {
-	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd p = { .fd = stderr_fd, .events = POLLOUT };
 
 	if (poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0) {
 		return false;
 	}
-	return write(STDERR_FILENO, line, len) == (ssize_t)len;
+	return write(stderr_fd, line, len) == (ssize_t)len;
 }
 
 static void put_line(enum log_level level, const char *message)

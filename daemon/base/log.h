@@ -3,7 +3,8 @@
  * The daemon's own log: one line, one write(2), to stderr, as text or JSON. Never the function's output.
  * error = the operator must act; warn = something was lost or retried; info = life cycle; debug = per request;
  * trace = bytes and states. The message is `text key=value ...`; never a secret.
- * A line that stderr cannot take at once (full pipe) is dropped and counted: logging never blocks the loop.
+ * A line that stderr cannot take at once (full pipe) is dropped and counted: logging never blocks the loop. Of a
+ * terminal's last line the first part may be there.
  * Callable from any thread after log_setup().
  */
 #ifndef BASE_LOG_H

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tty.h"
 #include "loop/loop.h"
 
 /* Function output stops being read at the first; reports, which nobody can hold back, are dropped at the second. */
@@ -22,6 +23,7 @@ static const size_t drop_bytes = 8 << 20;
 struct sink {
 	struct loop *loop;
 	int fd;
+	int tty; /* of our own, which fd then is; -1 = none */
 	struct buf queue;
 	struct loop_hook hook;
 	struct loop_fd source;
@@ -155,7 +157,8 @@ struct sink *sink_new(struct loop *loop, int fd, void (*on_space)(void *ctx), vo
 	struct sink *s = xcalloc(1, sizeof(*s));
 
 	s->loop = loop;
-	s->fd = fd;
+	s->tty = tty_open_own(fd);
+	s->fd = s->tty >= 0 ? s->tty : fd;
 	s->on_space = on_space;
 	s->ctx = ctx;
 	buf_init(&s->queue, 0);
@@ -192,6 +195,9 @@ void sink_free(struct sink *s, int64_t wait_us)
 	}
 	loop_hook_del(&s->hook);
 	loop_fd_del(s->loop, &s->source);
+	if (s->tty >= 0) {
+		close(s->tty);
+	}
 	buf_fini(&s->queue);
 	free(s);
 }

@@ -3,7 +3,7 @@
  * Where function output and reports go (stdout): a queue in front of a descriptor that may be slow. What a turn of the
  * loop produces is written at its end; what the descriptor does not take waits for it, and the loop never blocks: each
  * write follows a poll and is at most PIPE_BUF long, which a writable pipe takes whole. O_NONBLOCK would not do: the
- * open file description is shared with whoever started us.
+ * open file description is shared with whoever started us. A terminal takes less than that; it is opened anew.
  */
 #ifndef IO_SINK_H
 #define IO_SINK_H

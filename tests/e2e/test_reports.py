@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """START, END, REPORT and the function's output."""
 import base64
+import http.client
 import json
+import os
+import pty
 import re
 import struct
+import subprocess
 
 import pytest
 
-from harness import LIMIT, RUNTIME, SANITIZED, Gate
+from harness import DAEMON, ECHO, LIMIT, RUNTIME, SANITIZED, Gate, split_address
 
 REPORT = re.compile(r"^REPORT RequestId: (?P<id>[0-9a-f-]{36})\tDuration: (?P<ms>\d+\.\d\d) ms\t"
                     r"Billed Duration: (?P<billed>\d+) ms\tMemory Size: (?P<size>\d+) MB\tMax Memory Used: (?P<used>\d+) MB\t"
@@ -176,20 +180,18 @@ def test_telemetry_frames(start):
     assert b"without\ntwo\nlines\n" in base64.b64decode(reply.headers["X-Amz-Log-Result"])
 
 
-def test_a_reader_that_stops_reading_does_not_stop_the_daemon(start):
-    # The daemon's stdout is a pipe that nobody reads: invocations go on being answered.
-    import os
-    import subprocess
-
-    from harness import DAEMON, ECHO, split_address
+@pytest.mark.parametrize("open_unread", [os.pipe, pty.openpty], ids=["pipe", "terminal"])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_stops_reading_does_not_stop_the_daemon(stream, open_unread):
     ready, told = os.pipe()
-    unread, stdout = os.pipe()
+    unread, written = open_unread()
     env = dict(os.environ, PORT="0", RUNTIME_API_PORT="0", INVOKE_API_HOST="127.0.0.1", READY_FD=str(told))
-    process = subprocess.Popen([DAEMON, ECHO], env=env, pass_fds=[told], stdout=stdout, stderr=subprocess.DEVNULL)
+    env["LOG_LEVEL"] = "TRACE"
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: written}
+    process = subprocess.Popen([DAEMON, ECHO], env=env, pass_fds=[told], **streams)
     os.close(told)
-    os.close(stdout)
+    os.close(written)
     address = split_address(os.read(ready, 200).decode().split()[0].removeprefix("invoke="))
-    import http.client
     connection = http.client.HTTPConnection(*address, timeout=LIMIT)
     for n in range(1000):
         connection.request("POST", "/2015-03-31/functions/function/invocations", body=str(n))
