@@ -358,6 +358,30 @@ void output_collect(struct output *o)
 	}
 }
 
+static void end_begun(struct output_pipe *p)
+{
+	struct pollfd more = { .fd = p->fd, .events = POLLIN };
+
+	if (p->fd < 0 || p->frames || p->partial.len == 0 || poll(&more, 1, 0) != 0) {
+		return;
+	}
+	emit_line(p->home, p->partial.data, p->partial.len);
+	tap_lines(p->home, p->partial.data, p->partial.len);
+	buf_consume(&p->partial, p->partial.len);
+}
+
+void output_end_lines(struct output *o)
+{
+	struct list *pos;
+
+	for (unsigned i = 0; i < OUTPUT_STREAMS; i++) {
+		end_begun(&o->pipes[i]);
+	}
+	list_foreach(&o->attached, pos) {
+		end_begun(container_of(pos, struct output_pipe, link));
+	}
+}
+
 void output_close(struct output *o)
 {
 	struct list *pos, *tmp;

@@ -66,6 +66,8 @@ int output_attach(struct output *o, int fd) MUST_CHECK;
 bool output_is_watched(const struct output *o);
 /* Reads whatever has been written so far. */
 void output_collect(struct output *o);
+/* What was begun and nobody has gone on with so far becomes a line. */
+void output_end_lines(struct output *o);
 /* As above, then closes the pipes; a line that was begun is ended. */
 void output_close(struct output *o);
 void output_fini(struct output *o);		 /* closes it as well */

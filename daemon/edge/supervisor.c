@@ -284,17 +284,21 @@ static void write_lines(struct supervisor *s, struct host *h, const struct event
 	}
 }
 
-/* Reads what was written up to now, if anything is to be told apart by it. */
-static void collect_before(const struct supervisor *s, struct host *h, const struct event *ev)
+/* Reads what was written up to now, if anything is to be told apart by it. alone: no other event runs that might go on
+ * with a line. */
+static void collect_before(const struct supervisor *s, struct host *h, const struct event *ev, bool alone)
 {
 	if (s->deps.cfg->print_reports || ev->want_tail || output_is_watched(&h->output)) {
 		output_collect(&h->output);
+		if (alone) {
+			output_end_lines(&h->output);
+		}
 	}
 }
 
 static void on_handing(void *ctx, struct instance *inst, const struct event *ev)
 {
-	collect_before(ctx, inst->host, ev);
+	collect_before(ctx, inst->host, ev, inst->tasks.running == 0);
 }
 
 static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
@@ -339,7 +343,7 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 
 	if (h != NULL) {
 		debugger_finished(s->deps.debugger, inst);
-		collect_before(s, h, r->event);
+		collect_before(s, h, r->event, !h->output.shared);
 		h->output.shared = inst->tasks.running > 1;
 	}
 	if (!s->deps.cfg->print_reports && !r->event->want_tail) {

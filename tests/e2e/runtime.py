@@ -115,6 +115,8 @@ def handle(conn, event, body, rid):
         os.kill(os.getpid(), event["signal"])
         signal.pause()
     if do == "hang":
+        for fd, text in event.get("writes", []):
+            say(text, fd)
         if event.get("ignore_term"):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if "fifo" in event:

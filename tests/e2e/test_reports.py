@@ -25,6 +25,10 @@ def report_of(d, reply):
     return match
 
 
+def said(lines):
+    return [line for line in lines if not line.startswith(("START", "END", "REPORT"))]
+
+
 def test_lines_of_an_invocation(start):
     d = start(env={"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"})
     reply = d.invoke({"do": "say", "writes": [[1, "hello\n"]]})
@@ -124,12 +128,11 @@ def test_json(start, env):
 
 def test_output_is_split_at_newlines_only(start):
     d = start()
-    d.invoke({"do": "say", "writes": [[1, "one\rstill one\n"], [1, "tw"], [2, "err\n"], [1, "o\n"], [1, "begun"]]})
-    d.invoke({"do": "say", "writes": [[1, " and ended\n"]]})
+    d.invoke({"do": "say", "writes": [[1, "one\rstill one\n"], [1, "tw"], [2, "err\n"], [1, "o\n"]]})
     d.stop()
-    lines = [line for line in d.out.all() if not line.startswith(("START", "END", "REPORT"))]
-    assert sorted(lines) == sorted(["one\rstill one", "err", "two", "begun and ended"])
-    assert lines.index("one\rstill one") < lines.index("two") < lines.index("begun and ended")
+    lines = said(d.out.all())
+    assert sorted(lines) == sorted(["one\rstill one", "err", "two"])
+    assert lines.index("one\rstill one") < lines.index("two")
 
 
 def test_a_line_that_was_begun_is_ended_with_the_process(start):
@@ -137,6 +140,19 @@ def test_a_line_that_was_begun_is_ended_with_the_process(start):
     d.invoke({"do": "say", "writes": [[1, "no newline"]]})
     d.stop()
     assert "no newline" in d.out.all()
+
+
+def test_a_line_that_was_begun_stays_with_its_invocation(start):
+    d = start(env={"AWS_LAMBDA_FUNCTION_TIMEOUT": "0.5"})
+    tails = []
+    for event in ({"do": "say", "writes": [[1, "of the first"]]}, {"do": "say", "writes": [[1, "of the second\n"]]},
+                  {"do": "hang", "writes": [[1, "before the timeout"], [2, "an error"]]}):
+        reply = d.invoke(event, headers={"X-Amz-Log-Type": "Tail"})
+        tails.append(base64.b64decode(reply.headers["X-Amz-Log-Result"]).decode().splitlines())
+    assert [said(tail) for tail in tails] == [["of the first"], ["of the second"],
+                                              ["before the timeout", "an error"]]
+    d.stop()
+    assert d.out.all() == sum(tails, [])
 
 
 def test_very_long_lines_come_through(start):
@@ -175,8 +191,7 @@ def test_telemetry_frames(start):
     frames += [base64.b64encode(whole[:5]).decode(), base64.b64encode(whole[5:]).decode()]
     reply = d.invoke({"do": "frames", "frames": frames}, headers={"X-Amz-Log-Type": "Tail"})
     d.stop()
-    said = [line for line in d.out.all() if not line.startswith(("START", "END", "REPORT"))]
-    assert said == ["with time", "without", "two", "lines", '{"json":true}', "in pieces"]
+    assert said(d.out.all()) == ["with time", "without", "two", "lines", '{"json":true}', "in pieces"]
     assert b"without\ntwo\nlines\n" in base64.b64decode(reply.headers["X-Amz-Log-Result"])
 
 
@@ -255,7 +270,7 @@ def test_tail_has_nothing_of_other_invocations(start):
                        headers={"X-Amz-Log-Type": "Tail"}) for n in range(20)]
     for n, f in enumerate(futures):
         lines = base64.b64decode(f.result(LIMIT).headers["X-Amz-Log-Result"]).decode().splitlines()
-        assert [line for line in lines if not line.startswith(("START", "END", "REPORT"))] in (
+        assert said(lines) in (
             [f"this is {n}", f"still {n}"], [f"still {n}", f"this is {n}"])
 
 
