@@ -43,6 +43,8 @@ void signals_block(void)
 	}
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A write past RLIMIT_FSIZE fails like one to a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* An ignored SIGCHLD, inherited, would have the kernel reap our children before we can. */
 	signal(SIGCHLD, SIG_DFL);
 }

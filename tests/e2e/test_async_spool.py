@@ -3,6 +3,7 @@
 import concurrent.futures
 import http.client
 import json
+import resource
 import signal
 import threading
 
@@ -137,6 +138,24 @@ def test_a_disk_that_fails(start, tmp_path):
     event = runtime.next()
     assert event.body == b'{"n": 1}'
     runtime.respond(event, b"1")
+
+
+def test_a_limit_of_the_file_size(start, tmp_path):
+    d = start(IDLE, env=spool(tmp_path))
+    accepted(d, {"n": 1})
+    resource.prlimit(d.pid, resource.RLIMIT_FSIZE, (100000, resource.RLIM_INFINITY))
+    assert_error(d.invoke(b'"%s"' % (b"x" * 100000), headers=EVENT), 503, "ServiceException", "Message")
+    d.err.wait("cannot write, events are refused")
+    resource.prlimit(d.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    accepted(d, {"n": 2})
+    kill(d)
+    d = start(IDLE, env=spool(tmp_path))
+    runtime = Runtime(d)
+    for n in (1, 2):
+        event = runtime.next()
+        assert json.loads(event.body) == {"n": n}
+        runtime.respond(event, b"1")
+    runtime.close()
 
 
 def test_damage_costs_one_event(start, tmp_path):

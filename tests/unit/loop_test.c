@@ -533,6 +533,7 @@ static void test_signals_are_events(void **state)
 	kill(getpid(), SIGCHLD);
 	kill(getpid(), SIGTERM);
 	kill(getpid(), SIGPIPE);
+	kill(getpid(), SIGXFSZ);
 	assert_int_equal(loop_turn(h.loop, PATIENCE_US), 0);
 	assert_int_equal(h.children, 1);
 	assert_int_equal(h.terms, 1);
