@@ -2,6 +2,8 @@
 /* Peak memory of runtimes. */
 #include "edge/memory_watch.h"
 
+#include <sys/resource.h>
+
 #include "edge/extension_host.h"
 #include "edge/supervisor.h"
 
@@ -41,6 +43,27 @@ void memory_watch_sample(struct host *h, int64_t now_us)
 		h->peak_bytes = hwm;
 	}
 	h->measured_us = now_us;
+}
+
+void memory_watch_handed(struct host *h)
+{
+	uint64_t rss;
+
+	/* One that ends at once is not there any more when it is time to measure it. */
+	if (h->peak_bytes == 0) {
+		child_memory(&h->child, &rss, &h->peak_bytes);
+	}
+}
+
+void memory_watch_ended(struct host *h, uint64_t peak_bytes)
+{
+	struct rusage ours;
+
+	if (getrusage(RUSAGE_SELF, &ours) == 0 && peak_bytes > (uint64_t)ours.ru_maxrss * 1024 &&
+	    (h->peak_outdated || peak_bytes > h->peak_bytes)) {
+		h->peak_bytes = peak_bytes;
+	}
+	h->peak_outdated = false;
 }
 
 uint64_t memory_watch_finish(struct host *h, int64_t duration_us, int64_t now_us)

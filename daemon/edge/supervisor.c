@@ -260,6 +260,7 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	log_info("runtime ended pid=%d %s=%d", (int)ex->pid, ex->signaled ? "signal" : "status", ex->code);
 	loop_timer_clear(s->deps.loop, &h->kill_timer);
 	guard_unwatch(s->deps.guard, ex->pid);
+	memory_watch_ended(h, ex->peak_bytes);
 	if (!s->ending) {
 		child_kill_strays(s->deps.children, s->deps.cfg->log_stream != NULL ? GUARD_OTHER_MARK : GUARD_MARK,
 				  h->log_stream);
@@ -311,6 +312,7 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 	if (s->deps.measured != NULL) {
 		memory_watch_begin(h);
 	}
+	memory_watch_handed(h);
 	if (s->sample_wait_us == 0) {
 		s->sample_wait_us = sample_us;
 		loop_timer_set(s->deps.loop, &s->sampler, loop_now_us(s->deps.loop) + sample_us);

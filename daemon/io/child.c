@@ -293,12 +293,13 @@ static struct child *find_child(struct children *cs, pid_t pid)
 	return NULL;
 }
 
-static void child_ended(struct child *c, const siginfo_t *info)
+static void child_ended(struct child *c, const siginfo_t *info, const struct rusage *used)
 {
 	const struct child_exit ex = {
 		.pid = c->pid,
 		.signaled = info->si_code != CLD_EXITED,
 		.code = info->si_status,
+		.peak_bytes = (uint64_t)used->ru_maxrss * 1024,
 	};
 
 	loop_timer_clear(c->home->loop, &c->kill_timer);
@@ -312,6 +313,7 @@ void children_reap(struct children *cs)
 	siginfo_t info;
 
 	for (;;) {
+		struct rusage used = { .ru_maxrss = 0 };
 		struct child *c;
 
 		memset(&info, 0, sizeof(info));
@@ -323,9 +325,9 @@ void children_reap(struct children *cs)
 		if (c != NULL) {
 			kill(-c->pid, SIGKILL);
 		}
-		waitpid(info.si_pid, NULL, 0);
+		wait4(info.si_pid, NULL, 0, &used);
 		if (c != NULL) {
-			child_ended(c, &info);
+			child_ended(c, &info, &used);
 		} else if (info.si_pid == cs->spared) {
 			cs->spared = 0;
 			log_warn("the guard has ended, runtimes would outlive a crash pid=%d", (int)info.si_pid);

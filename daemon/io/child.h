@@ -25,6 +25,9 @@ struct child_exit {
 	pid_t pid; /* was; already reaped */
 	bool signaled;
 	int code; /* exit status, or the signal's number */
+	/* The most that it, or one of its children that it waited for, had resident. Up to as much as we had ourselves
+	 * when we started it, which the kernel counts in, it says nothing. */
+	uint64_t peak_bytes;
 };
 
 /* The leader has been reaped. Its group may still hold members: they are sent SIGKILL right before this call. The

@@ -101,6 +101,15 @@ def test_max_memory_used_counts_children(start):
     assert int(report_of(d, future.result(LIMIT))["used"]) >= 80
 
 
+def test_max_memory_used_of_a_crash(start):
+    """It is not there any more to be measured."""
+    d = start()
+    before = int(report_of(d, d.invoke({"do": "exit", "code": 1}))["used"])
+    assert 1 < before < 60
+    after = int(report_of(d, d.invoke({"do": "exit", "code": 1, "mb": 100}))["used"])
+    assert before + 95 <= after <= before + 130
+
+
 def test_reports_can_be_turned_off(start):
     d = start(env={"PRINT_REPORTS": "false"})
     d.invoke({"do": "say", "writes": [[1, "only this\n"]]})
