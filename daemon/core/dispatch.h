@@ -56,8 +56,8 @@ struct dispatch_ops {
 	void (*handing)(void *ctx, struct instance *inst, const struct event *ev);
 	/* It was. */
 	void (*handed)(void *ctx, struct instance *inst, const struct event *ev);
-	/* An event has its outcome (inst is NULL if no runtime got it). Returns the log tail if the event wants one
-	 * (one reference), else NULL. */
+	/* An event has its outcome; if no runtime got it (!r->handed), by the failed init of inst. Returns the log tail
+	 * if the event wants one (one reference), else NULL. */
 	struct blob *(*finished)(void *ctx, struct instance *inst, const struct report *r);
 	/* Call dispatch_tick() at that time; INT64_MAX = no need. */
 	void (*rearm)(void *ctx, int64_t at_us);

@@ -114,15 +114,15 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 	}
 }
 
-/* A queued invocation that no runtime will get. */
-static void end_queued(struct dispatch *d, struct invocation *inv, enum outcome_kind kind, const struct fault *f,
-		       struct blob *body, const char *content_type, int64_t init_us)
+/* A queued invocation that no runtime will get, because the init of inst has failed. */
+static void end_queued(struct dispatch *d, struct instance *inst, struct invocation *inv, enum outcome_kind kind,
+		       const struct fault *f, struct blob *body, const char *content_type, int64_t init_us)
 {
 	struct blob *own = body != NULL ? blob_ref(body) : fault_body(f, inv->event->id);
 	struct outcome out = { .kind = kind, .body = own, .content_type = content_type };
 	struct report r = { .event = inv->event, .kind = kind, .error_type = f->type, .init_us = init_us };
 
-	out.log_tail = d->ops->finished(d->ctx, NULL, &r);
+	out.log_tail = d->ops->finished(d->ctx, inst, &r);
 	watch_ended(d, inv->event, &out, f->type);
 	end_invocation(d, inv, &out);
 	blob_unref(out.log_tail);
@@ -153,7 +153,9 @@ void end_failed_init(struct dispatch *d, struct instance *inst, enum outcome_kin
 	d->not_before_us = now_us + backoff_us(d->init_failures);
 	while (healthy == 0 &&
 	       d->pending_count > (size_t)(d->count[INST_STARTING] + d->count[INST_INIT]) * d->cfg.max_tasks) {
-		end_queued(d, list_first(&d->pending, struct invocation, link), kind, f, body, content_type, init_us);
+		struct invocation *inv = list_first(&d->pending, struct invocation, link);
+
+		end_queued(d, inst, inv, kind, f, body, content_type, init_us);
 		init_us = -1; /* one init, one report of it */
 	}
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -430,9 +431,19 @@ void output_tail_start(struct output *o, const char *id)
 {
 	struct output_tail *t = xcalloc(1, sizeof(*t));
 
-	memcpy(t->id, id, sizeof(t->id));
+	snprintf(t->id, sizeof(t->id), "%s", id);
 	buf_init(&t->text, 0);
 	list_push_back(&o->tails, &t->link);
+}
+
+void output_tail_start_with(struct output *o, const char *id, const char *other)
+{
+	const struct output_tail *t = find_tail(o, other);
+
+	output_tail_start(o, id);
+	if (t != NULL) {
+		output_tail_add(o, id, t->text.data, t->text.len);
+	}
 }
 
 void output_tail_add(struct output *o, const char *id, const char *data, size_t len)

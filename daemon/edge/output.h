@@ -75,6 +75,8 @@ void output_pause(struct output *o, bool pause); /* the sink is full / has space
 
 /* The log tail of an event: from start on every line of it is kept as well, the last 4 KB of it at least. */
 void output_tail_start(struct output *o, const char *id);
+/* As above, and begins with what the tail of another has so far, if that was started. */
+void output_tail_start_with(struct output *o, const char *id, const char *other);
 void output_tail_add(struct output *o, const char *id, const char *data, size_t len);
 /* The last 4 KB, NULL if it was not started. */
 struct blob *output_tail_take(struct output *o, const char *id) MUST_CHECK;

@@ -27,6 +27,8 @@
 
 static const int64_t sample_us = 50 * 1000;
 static const int64_t sample_max_us = 1000 * 1000;
+/* In the place of an event's id: the log tail of an init. */
+static const char init_tail[] = "init";
 
 struct supervisor {
 	struct supervisor_deps deps;
@@ -174,6 +176,8 @@ static int on_launch(void *ctx, struct instance *inst, struct fault *why)
 		return -1;
 	}
 	memory_watch_reset(h);
+	blob_unref(output_tail_take(&h->output, init_tail));
+	output_tail_start(&h->output, init_tail);
 	child_env_log_stream(s->deps.cfg, h->log_stream);
 	if (s->no_extensions || extension_host_launch(&s->deps, h, on_extension_exit, why) == 0) {
 		return 0;
@@ -280,7 +284,7 @@ static void write_lines(struct supervisor *s, struct host *h, const struct event
 	if (s->deps.cfg->print_reports) {
 		sink_write(s->deps.sink, lines->data, lines->len);
 	}
-	if (h != NULL && ev->want_tail) {
+	if (ev->want_tail) {
 		output_tail_add(&h->output, ev->id, lines->data, lines->len);
 	}
 }
@@ -299,7 +303,10 @@ static void collect_before(const struct supervisor *s, struct host *h, const str
 
 static void on_handing(void *ctx, struct instance *inst, const struct event *ev)
 {
-	collect_before(ctx, inst->host, ev, inst->tasks.running == 0);
+	struct host *h = inst->host;
+
+	collect_before(ctx, h, ev, inst->tasks.running == 0);
+	blob_unref(output_tail_take(&h->output, init_tail));
 }
 
 static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
@@ -329,29 +336,36 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 	buf_fini(&lines);
 }
 
-static struct blob *tail_without_runtime(const struct event *ev, struct buf *lines)
+/* The log of an event that the init of h has ended. */
+static void start_init_log(struct host *h, const struct event *ev)
 {
-	return ev->want_tail ? blob_copy(lines->data, lines->len) : NULL;
+	output_collect(&h->output);
+	output_end_lines(&h->output);
+	if (ev->want_tail) {
+		output_tail_start_with(&h->output, ev->id, init_tail);
+	}
 }
 
 static struct blob *on_finished(void *ctx, struct instance *inst, const struct report *r)
 {
 	struct supervisor *s = ctx;
-	struct host *h = inst != NULL ? inst->host : NULL;
+	struct host *h = inst->host;
 	struct buf lines = BUF_INIT;
 	char stamp[CLOCK_STAMP_LEN];
 	uint64_t used = 0;
 	struct blob *tail;
 
-	if (h != NULL) {
+	if (r->handed) {
 		debugger_finished(s->deps.debugger, inst);
 		collect_before(s, h, r->event, !h->output.shared);
 		h->output.shared = inst->tasks.running > 1;
+	} else {
+		start_init_log(h, r->event);
 	}
 	if (!s->deps.cfg->print_reports && !r->event->want_tail) {
 		return NULL;
 	}
-	if (h != NULL) {
+	if (r->handed) {
 		used = memory_watch_finish(h, r->duration_us, loop_now_us(s->deps.loop));
 	}
 	if (s->deps.measured != NULL) {
@@ -363,7 +377,7 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 	}
 	report_end(&lines, &s->style, r, used, stamp);
 	write_lines(s, h, r->event, &lines);
-	tail = h != NULL ? output_tail_take(&h->output, r->event->id) : tail_without_runtime(r->event, &lines);
+	tail = output_tail_take(&h->output, r->event->id);
 	buf_fini(&lines);
 	return tail;
 }

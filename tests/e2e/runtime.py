@@ -182,6 +182,8 @@ def handle(conn, event, body, rid):
 
 
 def init(conn, how):
+    if how.startswith("say:"):
+        say(how[4:])
     if how == "exit":
         os._exit(7)
     if how == "exit0":

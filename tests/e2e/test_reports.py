@@ -273,6 +273,23 @@ def test_tail_of_a_failure(start, event, status):
     assert base64.b64decode(reply.headers["X-Amz-Log-Result"]).decode().rstrip("\n").endswith(status)
 
 
+@pytest.mark.parametrize("how", ["exit", "error_and_stay", "hang"])
+def test_tail_of_a_failed_init(start, how):
+    d = start([*RUNTIME, "say:why it failed\nbegun", how], env={"AWS_LAMBDA_INIT_TIMEOUT": "2"})
+    for future in [d.later({}, headers={"X-Amz-Log-Type": "Tail"}) for _ in range(2)]:
+        tail = base64.b64decode(future.result(LIMIT).headers["X-Amz-Log-Result"]).decode().splitlines()
+        assert tail[:2] == ["why it failed", "begun"]
+        assert [line.split()[0] for line in tail[2:]] == ["START", "END", "REPORT"]
+
+
+def test_tail_of_an_invocation_has_nothing_of_the_init(start):
+    d = start([*RUNTIME, "say:loading\n"])
+    reply = d.invoke({}, headers={"X-Amz-Log-Type": "Tail"})
+    assert said(base64.b64decode(reply.headers["X-Amz-Log-Result"]).decode().splitlines()) == []
+    d.stop()
+    assert d.out.all()[0] == "loading"
+
+
 def test_tail_has_nothing_of_other_invocations(start):
     d = start(env={"MAX_CONCURRENCY": "2"})
     futures = [d.later({"do": "say", "writes": [[1, f"this is {n}\n"], [2, f"still {n}\n"]]},

@@ -104,7 +104,7 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 
 static struct blob *on_finished(void *ctx, struct instance *inst, const struct report *r)
 {
-	assert_true(r->handed == (inst != NULL));
+	assert_non_null(inst);
 	assert_true(r->duration_us >= 0);
 	note(ctx, "report%s", r->init_us >= 0 ? "+init" : "");
 	return NULL;

@@ -98,7 +98,7 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 
 static struct blob *on_finished(void *ctx, struct instance *inst, const struct report *r)
 {
-	assert_true(r->handed == (inst != NULL));
+	assert_non_null(inst);
 	note(ctx, "report:%s%s", r->event->body->data, r->init_us >= 0 ? "+init" : "");
 	return NULL;
 }
