@@ -32,15 +32,39 @@ static const unsigned hunt_rounds = 10;
 struct children {
 	struct loop *loop;
 	pid_t spared;
+	int null;	     /* what children get that are given no descriptor */
 	struct list running; // child::link
 };
 
+/* Not opened by the children themselves: where there is no /dev, that would look like a missing executable. */
+static int open_null(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int ends[2];
+
+	if (fd >= 0) {
+		return fd;
+	}
+	log_warn("/dev/null cannot be opened, runtimes get a pipe without a writer: %s", strerror(errno));
+	if (pipe2(ends, O_CLOEXEC) != 0) {
+		return -1;
+	}
+	close(ends[1]);
+	return ends[0];
+}
+
 struct children *children_new(struct loop *loop, pid_t spared)
 {
-	struct children *cs = xcalloc(1, sizeof(*cs));
+	int null = open_null();
+	struct children *cs;
 
+	if (null < 0) {
+		return NULL;
+	}
+	cs = xcalloc(1, sizeof(*cs));
 	cs->loop = loop;
 	cs->spared = spared;
+	cs->null = null;
 	list_init(&cs->running);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
 		log_warn("orphans of runtimes cannot be reaped errno=%d", errno);
@@ -50,6 +74,10 @@ struct children *children_new(struct loop *loop, pid_t spared)
 
 void children_free(struct children *cs)
 {
+	if (cs == NULL) {
+		return;
+	}
+	close(cs->null);
 	free(cs);
 }
 
@@ -153,12 +181,10 @@ static int set_actions(posix_spawn_file_actions_t *fa, const struct child_spec *
 {
 	int r = 0;
 
-	for (int fd = 0; fd < 3 && r == 0; fd++) {
-		r = high[fd] >= 0 ? posix_spawn_file_actions_adddup2(fa, high[fd], fd)
-				  : posix_spawn_file_actions_addopen(fa, fd, "/dev/null", O_RDWR, 0);
-	}
-	if (r == 0 && high[3] >= 0) {
-		r = posix_spawn_file_actions_adddup2(fa, high[3], 3);
+	for (int fd = 0; fd < 4 && r == 0; fd++) {
+		if (high[fd] >= 0) {
+			r = posix_spawn_file_actions_adddup2(fa, high[fd], fd);
+		}
 	}
 	if (r == 0) {
 		r = posix_spawn_file_actions_addclosefrom_np(fa, high[3] >= 0 ? 4 : 3);
@@ -211,8 +237,10 @@ int child_spawn(struct children *cs, struct child *c, const struct child_spec *s
 		return r;
 	}
 	for (unsigned i = 0; i < countof(high); i++) {
-		high[i] = spec->fds[i] >= 0 ? fcntl(spec->fds[i], F_DUPFD_CLOEXEC, 10) : -1;
-		if (spec->fds[i] >= 0 && high[i] < 0) {
+		int fd = i < 3 && spec->fds[i] < 0 ? cs->null : spec->fds[i];
+
+		high[i] = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 10) : -1;
+		if (fd >= 0 && high[i] < 0) {
 			r = -errno;
 		}
 	}

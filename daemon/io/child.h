@@ -47,10 +47,12 @@ struct child_spec {
 	char *const *argv; /* argv[0] is looked up in the child's PATH when it has no slash */
 	char *const *envp;
 	const char *cwd; /* NULL = ours */
-	int fds[4];	 /* become 0..3; -1: /dev/null for 0..2, closed for 3. Everything above is closed */
+	/* Become 0..3; -1: /dev/null for 0..2 (where there is none: a pipe without a writer), closed for 3. Everything
+	 * above is closed. */
+	int fds[4];
 };
 
-/* spared: a child that is none of ours to end (the guard), 0 = none. */
+/* spared: a child that is none of ours to end (the guard), 0 = none. NULL with errno set. */
 struct children *children_new(struct loop *loop, pid_t spared) MUST_CHECK;
 void children_free(struct children *cs);
 /* The end: SIGKILLs every group and every other descendant of ours, and waits until all are reaped. on_exit is not

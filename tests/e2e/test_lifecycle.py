@@ -4,6 +4,7 @@ are left by the daemon."""
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import DAEMON, IDLE, LIMIT, RUNTIME, Connection, Gate, Lines, Runtime, split_address, wait_gone
+from harness import DAEMON, ECHO, IDLE, LIMIT, RUNTIME, Connection, Gate, Lines, Runtime, split_address, wait_gone
 
 
 def works(daemon):
@@ -212,6 +213,19 @@ def test_a_daemon_without_standard_descriptors(start):
     caller.close()
     process.terminate()
     assert process.wait(LIMIT) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may chroot")
+def test_a_root_without_dev(start, tmp_path):
+    for program in (DAEMON, ECHO):
+        shutil.copy(program, tmp_path)
+        libraries = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        for library in re.findall(r"(/\S+) \(0x", libraries):
+            (tmp_path / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, tmp_path / library[1:])
+    d = start(["/" + Path(DAEMON).name, "/" + Path(ECHO).name], flags=[str(tmp_path)], binary="chroot")
+    assert d.invoke(b'{"a":1}').body == b'{"a":1}'
+    d.err.wait("/dev/null cannot be opened")
 
 
 @pytest.mark.parametrize("told", [1, 2])
