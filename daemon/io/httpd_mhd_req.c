@@ -7,8 +7,10 @@
  * - A connection is suspended in the same access-handler call that found the request unanswered. A reply that comes
  *   within on_request is queued there and then; one that comes later resumes the connection, and the handler, entered
  *   again, queues it.
- * - The heads of request and reply share the connection's memory pool, with a record for each header and query
- *   parameter. Where there is not enough left for the reply the library closes the connection without one.
+ * - The heads of request and reply share the connection's memory pool, with a record for each header and cookie. Where
+ *   there is not enough left for the reply the library closes the connection without one.
+ * - Query parameters would have records, too, which nobody looks at, and a query with more of them than the pool holds
+ *   would be left without an answer: the library does not get to see the query.
  */
 #include "io/httpd_mhd_priv.h"
 
@@ -64,6 +66,17 @@ void mhd_req_drop(struct mhd_req *r)
 	}
 }
 
+/* In the library's own copy, which lies writable in the connection's pool. It has looked for the '?' before it hands the
+ * target out, and afterwards reads from there to the NUL; so it finds an empty query. */
+static void hide_query(const char *uri)
+{
+	char *mark = strchr((char *)(uintptr_t)uri, '?');
+
+	if (mark != NULL) {
+		mark[1] = '\0';
+	}
+}
+
 /* Once per request, with the target as it was sent; what it returns comes back as req_cls. */
 void *mhd_on_target(void *cls, const char *uri, struct MHD_Connection *handle)
 {
@@ -77,6 +90,7 @@ void *mhd_on_target(void *cls, const char *uri, struct MHD_Connection *handle)
 	r->conn = info->socket_context;
 	r->conn->active = r;
 	r->target = xstrdup(uri);
+	hide_query(uri);
 	r->req.path = httpd_skip_authority(r->target);
 	query = strchr(r->req.path, '?');
 	if (query != NULL) {
@@ -174,8 +188,7 @@ static enum MHD_Result begin(struct mhd_req *r)
 	size_t head = MHD_get_connection_info(r->handle, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 	size_t least = r->req.server->opts.max_reply_head > 0 ? r->req.server->opts.max_reply_head : reply_room;
 	size_t max_head = r->req.server->opts.max_head;
-	int records = MHD_get_connection_values(r->handle, MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND,
-						NULL, NULL);
+	int records = MHD_get_connection_values(r->handle, MHD_HEADER_KIND | MHD_COOKIE_KIND, NULL, NULL);
 
 	r->started = true;
 	head += (size_t)records * pool_record;
