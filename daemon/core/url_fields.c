@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names with values. The quadratic grouping is over what fits into the head of one request. */
+/* Names with values. */
 #include "core/url_fields.h"
 
 #include <stdlib.h>
@@ -108,14 +108,56 @@ void url_fields_add_query(struct url_fields *f, const char *query, bool decoded)
 	}
 }
 
-static bool is_first(const struct url_fields *f, size_t at)
+struct place {
+	const char *name;
+	size_t at;
+};
+
+static int by_place(const struct place *a, const struct place *b)
 {
-	for (size_t i = 0; i < at; i++) {
-		if (same(f, f->items[i].name, f->items[at].name)) {
-			return false;
+	return (a->at > b->at) - (a->at < b->at);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : by_place(x, y);
+}
+
+static int by_folded_name(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int order = strcasecmp(x->name, y->name);
+
+	return order != 0 ? order : by_place(x, y);
+}
+
+struct link {
+	bool repeated; /* not the first of its name */
+	size_t next;   /* the next of its name; count = none */
+};
+
+/* One for each field, to be freed. By sorting: thousands of names fit into the head of one request. */
+static struct link *group(const struct url_fields *f)
+{
+	struct place *places = xcalloc(f->count + 1, sizeof(*places));
+	struct link *links = xcalloc(f->count + 1, sizeof(*links));
+
+	for (size_t i = 0; i < f->count; i++) {
+		places[i] = (struct place){ f->items[i].name, i };
+		links[i].next = f->count;
+	}
+	qsort(places, f->count, sizeof(*places), f->folded ? by_folded_name : by_name);
+	for (size_t i = 1; i < f->count; i++) {
+		if (same(f, places[i - 1].name, places[i].name)) {
+			links[places[i - 1].at].next = places[i].at;
+			links[places[i].at].repeated = true;
 		}
 	}
-	return true;
+	free(places);
+	return links;
 }
 
 static void put_text(struct buf *out, const char *s)
@@ -123,18 +165,15 @@ static void put_text(struct buf *out, const char *s)
 	text_json_string(out, s, strlen(s));
 }
 
-static void put_values(const struct url_fields *f, size_t first, enum url_repeats repeats, struct buf *out)
+static void put_values(const struct url_fields *f, const struct link *links, size_t first, enum url_repeats repeats,
+		       struct buf *out)
 {
-	const char *name = f->items[first].name;
 	const char *last = "";
 	struct buf joined = BUF_INIT;
 
-	for (size_t i = first; i < f->count; i++) {
+	for (size_t i = first; i < f->count; i = links[i].next) {
 		const char *value = f->items[i].value;
 
-		if (!same(f, f->items[i].name, name)) {
-			continue;
-		}
 		last = value;
 		if (repeats == URL_REPEATS_LISTED) {
 			buf_putc(out, i == first ? '[' : ',');
@@ -154,17 +193,19 @@ static void put_values(const struct url_fields *f, size_t first, enum url_repeat
 
 void url_fields_write(const struct url_fields *f, enum url_repeats repeats, struct buf *out)
 {
+	struct link *links = group(f);
 	const char *comma = "";
 
 	buf_putc(out, '{');
 	for (size_t i = 0; i < f->count; i++) {
-		if (is_first(f, i)) {
+		if (!links[i].repeated) {
 			buf_puts(out, comma);
 			put_text(out, f->items[i].name);
 			buf_putc(out, ':');
-			put_values(f, i, repeats, out);
+			put_values(f, links, i, repeats, out);
 			comma = ",";
 		}
 	}
 	buf_putc(out, '}');
+	free(links);
 }
