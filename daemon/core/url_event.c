@@ -90,16 +90,28 @@ static void lower(char *s)
 	}
 }
 
+/* Several lines of a header mean one list. */
+static void add_forwarded_for(const struct url_request *req, struct url_fields *f)
+{
+	struct buf all = BUF_INIT;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (strcasecmp(f->items[i].name, "X-Forwarded-For") == 0 && f->items[i].value[0] != '\0') {
+			buf_printf(&all, "%s, ", f->items[i].value);
+		}
+	}
+	buf_puts(&all, req->source_ip);
+	url_fields_remove(f, "X-Forwarded-For");
+	url_fields_add(f, "X-Forwarded-For", all.data);
+	buf_fini(&all);
+}
+
 /* A proxy in front, which ends TLS, knows better what the caller asked for. */
 static void add_forwarded(const struct url_request *req, struct url_fields *f)
 {
-	const char *before = url_fields_get(f, "X-Forwarded-For");
-	char *all = before != NULL ? xasprintf("%s, %s", before, req->source_ip) : xstrdup(req->source_ip);
 	char port[16];
 
-	url_fields_remove(f, "X-Forwarded-For");
-	url_fields_add(f, "X-Forwarded-For", all);
-	free(all);
+	add_forwarded_for(req, f);
 	if (url_fields_get(f, "X-Forwarded-Proto") == NULL) {
 		url_fields_add(f, "X-Forwarded-Proto", "http");
 	}

@@ -203,6 +203,25 @@ static void test_behind_a_proxy(void **state)
 	check_header(&req, "transfer-encoding", NULL);
 }
 
+/* Each proxy may have added a line of its own. */
+static void test_behind_several_proxies(void **state)
+{
+	static const struct url_field headers[] = {
+		{ "X-Forwarded-For", "" },
+		{ "X-Forwarded-For", "10.0.0.1, 10.0.0.2" },
+		{ "x-forwarded-for", "10.0.0.3" },
+		{ "X-Forwarded-For", "" },
+	};
+	struct url_request req = request;
+
+	(void)state;
+	req.headers = headers;
+	req.header_count = 1;
+	check_header(&req, "x-forwarded-for", "123.123.123.123");
+	req.header_count = countof(headers);
+	check_header(&req, "x-forwarded-for", "10.0.0.1, 10.0.0.2, 10.0.0.3, 123.123.123.123");
+}
+
 /* Are bodies of this type text? */
 static void test_body(void **state)
 {
@@ -314,6 +333,7 @@ int main(void)
 		cmocka_unit_test(test_1_0),
 		cmocka_unit_test(test_alb),
 		cmocka_unit_test(test_behind_a_proxy),
+		cmocka_unit_test(test_behind_several_proxies),
 		cmocka_unit_test(test_body),
 		cmocka_unit_test(test_odd_queries),
 		cmocka_unit_test(test_names),
