@@ -124,7 +124,8 @@ static void on_end_timer(void *ctx)
 
 static int64_t end_wait_us(const struct daemon *d)
 {
-	if (sources_busy(d->sources) > 0 || async_busy(d->async) > 0) {
+	/* Without a spool ASYNC_DRAIN_TIMEOUT has passed by now. */
+	if (sources_busy(d->sources) > 0 || (d->cfg.async_spool_dir != NULL && async_busy(d->async) > 0)) {
 		return settle_us;
 	}
 	return d->bridge != NULL ? broker_us : flush_us;

@@ -125,15 +125,15 @@ static unsigned places(const struct async *a)
 	return all > taken ? (unsigned)all - taken : 0;
 }
 
-/* Nothing is left to be tried. */
-static bool all_ended(const struct async *a)
+/* Nothing is left to be tried or delivered. */
+static bool all_done(const struct async *a)
 {
-	return async_queue_total(&a->queue) == a->queue.count[ASYNC_ENDED];
+	return async_queue_total(&a->queue) == 0;
 }
 
 static void check_quiet(struct async *a)
 {
-	if (a->draining && !a->stopped && all_ended(a)) {
+	if (a->draining && !a->stopped && all_done(a)) {
 		a->stopped = true;
 		loop_timer_clear(a->deps.loop, &a->limit);
 		a->deps.quiet(a->deps.ctx);
@@ -432,7 +432,7 @@ void async_drain(struct async *a)
 	if (a->spool != NULL) {
 		async_targets_stop(a->targets);
 		stop(a);
-	} else if (all_ended(a) || a->deps.cfg->async_drain_us == 0) {
+	} else if (all_done(a) || a->deps.cfg->async_drain_us == 0) {
 		stop(a);
 	} else {
 		loop_timer_set(a->deps.loop, &a->limit, loop_now_us(a->deps.loop) + a->deps.cfg->async_drain_us);
@@ -442,7 +442,7 @@ void async_drain(struct async *a)
 unsigned async_busy(const struct async *a)
 {
 	if (a->spool == NULL) {
-		return a->queue.count[ASYNC_ENDED];
+		return async_targets_hopeful(a->targets);
 	}
 	return async_targets_active(a->targets) + !async_spool_idle(a->spool);
 }

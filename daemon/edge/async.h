@@ -28,7 +28,8 @@ struct async_deps {
 	const struct config *cfg;
 	const struct amqp_settings *amqp;
 	struct invoker *inner;
-	/* After async_drain(), maybe from inside: no further attempts are made. */
+	/* After async_drain(), maybe from inside: no further attempts are made. Without a spool all is delivered, too, or out
+	 * of time. */
 	void (*quiet)(void *ctx);
 	void *ctx;
 };

@@ -236,6 +236,16 @@ unsigned async_targets_active(const struct async_targets *t)
 	return n;
 }
 
+bool async_targets_hopeful(const struct async_targets *t)
+{
+	bool any = async_targets_active(t) > 0;
+
+	for (unsigned i = 0; i < ASYNC_SLOTS; i++) {
+		any = any || (t->targets[i].failures == 0 && !list_empty(&t->targets[i].queue));
+	}
+	return any;
+}
+
 void async_targets_render(const struct async_targets *t, struct buf *out)
 {
 	static const char *const labels[ASYNC_SLOTS] = { "on_success", "on_failure", "dlq" };

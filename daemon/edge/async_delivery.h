@@ -43,6 +43,8 @@ bool async_targets_has(const struct async_targets *t, enum async_slot slot);
 /* No further attempts; what is under way may end. */
 void async_targets_stop(struct async_targets *t);
 unsigned async_targets_active(const struct async_targets *t); /* under way right now */
+/* Is any under way, or does one wait for a destination that has not failed? */
+bool async_targets_hopeful(const struct async_targets *t);
 void async_targets_render(const struct async_targets *t, struct buf *out);
 
 enum delivery_phase { DELIVERY_NONE, DELIVERY_QUEUED, DELIVERY_ACTIVE };

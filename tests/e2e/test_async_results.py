@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the results of asynchronous invocations go: SQS, another daemon, RabbitMQ, files; and what happens when they cannot."""
 import json
+import signal
 import socket
 import threading
+import time
 import uuid
 
 import pytest
@@ -243,7 +245,28 @@ def test_undelivered_at_the_end(start):
     d.err.wait("could not be delivered, trying again")
     d.signal(15)
     # A second one: the end is not waited for.
-    d.err.wait("runtime ended")
+    d.err.wait("draining")
     d.signal(15)
     assert d.process.wait(LIMIT) == 1
     d.err.wait("it was run, but its result is undelivered")
+
+
+def test_drain_gives_up_results_that_nobody_takes(start, tmp_path):
+    d = start(env={"ASYNC_ON_SUCCESS": f"file:{tmp_path}/none/ok", "ASYNC_DRAIN_TIMEOUT": "0.2"})
+    lost = accepted(d, {})
+    d.wait_metric('lambda_async_deliveries_total{to="on_success",fate="retried"}', 1)
+    begin = time.monotonic()
+    assert d.stop() == 0
+    assert time.monotonic() - begin < 10
+    assert any("its result is undelivered" in line and lost in line for line in d.err.all())
+
+
+def test_drain_goes_on_with_results(start, tmp_path):
+    d = start(env={"ASYNC_ON_SUCCESS": f"file:{tmp_path}/late/ok", "ASYNC_DRAIN_TIMEOUT": "60"})
+    kept = accepted(d, {})
+    d.wait_metric('lambda_async_deliveries_total{to="on_success",fate="retried"}', 1)
+    d.signal(signal.SIGTERM)
+    d.err.wait("draining")
+    (tmp_path / "late").mkdir()
+    assert d.wait() == 0
+    assert [r["requestContext"]["requestId"] for r in records(d, tmp_path / "late" / "ok", 1)] == [kept]
