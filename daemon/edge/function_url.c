@@ -52,8 +52,18 @@ struct visit {
 	bool open; /* the reply has begun */
 	bool paused;
 	struct url_response *bare; /* goes without a body, and so with the end only */
-	struct err err;		   /* why it cannot begin */
 };
+
+static void free_visit(struct visit *v)
+{
+	if (v->bare != NULL) {
+		url_response_fini(v->bare);
+		free(v->bare);
+	}
+	url_prelude_fini(&v->prelude);
+	invocation_fini(&v->inv);
+	free(v);
+}
 
 /* --- replies --- */
 
@@ -212,19 +222,33 @@ static void on_begin(struct invocation *inv, const struct outcome *head)
 	url_response_fini(&r);
 }
 
-static void end_prelude(struct visit *v)
+/* Nobody waits for the rest, which may be long in coming. v is gone. */
+static void give_up(struct visit *v, const char *reason)
 {
+	reply_not_understood(v, reason);
+	v->url->invoker->cancel(v->url->invoker, &v->inv);
+	free_visit(v);
+}
+
+/* false: v is gone. */
+static bool end_prelude(struct visit *v)
+{
+	struct err err = ERR_INIT;
 	struct url_response r;
 
 	v->in_prelude = false;
-	if (read_prelude(&v->prelude, &r, &v->err) != 0) {
+	if (read_prelude(&v->prelude, &r, &err) != 0) {
 		url_response_fini(&r);
-	} else if (r.status == 204 || r.status == 304) {
+		give_up(v, err.msg);
+		return false;
+	}
+	if (r.status == 204 || r.status == 304) {
 		v->bare = xmemdup(&r, sizeof(r));
 	} else {
 		begin_reply(v, &r);
 		url_response_fini(&r);
 	}
+	return true;
 }
 
 static void on_piece(struct invocation *inv, const char *data, size_t len)
@@ -235,11 +259,12 @@ static void on_piece(struct invocation *inv, const char *data, size_t len)
 	if (v->in_prelude) {
 		enum url_prelude_state state = url_prelude_feed(&v->prelude, data, len, &used);
 
-		if (state == URL_PRELUDE_DONE) {
-			end_prelude(v);
-		} else if (state == URL_PRELUDE_BAD) {
-			v->in_prelude = false;
-			err_set(&v->err, 1, "expected JSON and eight NULs in front of the body");
+		if (state == URL_PRELUDE_BAD) {
+			give_up(v, "expected JSON and eight NULs in front of the body");
+			return;
+		}
+		if (state == URL_PRELUDE_DONE && !end_prelude(v)) {
+			return;
 		}
 	}
 	if (v->open) {
@@ -255,7 +280,7 @@ static void end_stream(struct visit *v, const struct outcome *out)
 	} else if (v->bare != NULL) {
 		reply_fault(v->url, v->req, v->inv.event, URL_FAULT_FUNCTION);
 	} else if (!v->open) {
-		reply_not_understood(v, v->err.msg[0] != '\0' ? v->err.msg : "it ended within its prelude");
+		reply_not_understood(v, "it ended within its prelude");
 	} else if (out->kind == OUTCOME_RESPONSE) {
 		httpd_reply_end(v->req);
 	} else {
@@ -266,17 +291,6 @@ static void end_stream(struct visit *v, const struct outcome *out)
 }
 
 /* --- invocations --- */
-
-static void free_visit(struct visit *v)
-{
-	if (v->bare != NULL) {
-		url_response_fini(v->bare);
-		free(v->bare);
-	}
-	url_prelude_fini(&v->prelude);
-	invocation_fini(&v->inv);
-	free(v);
-}
 
 static void on_done(struct invocation *inv, const struct outcome *out)
 {

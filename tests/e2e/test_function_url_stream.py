@@ -11,11 +11,12 @@ from function_url import RUNTIME, Url
 from harness import LIMIT, SANITIZED, Connection, wait_gone
 
 TEXT = {"Content-Type": "text/plain"}
+ENV = {"FUNCTION_URL_PORT": "0", "FUNCTION_URL_INVOKE_MODE": "RESPONSE_STREAM"}
 
 
 @pytest.fixture
 def url(start):
-    return Url(start(RUNTIME, env={"FUNCTION_URL_PORT": "0", "FUNCTION_URL_INVOKE_MODE": "RESPONSE_STREAM"}))
+    return Url(start(RUNTIME, env=ENV))
 
 
 @pytest.fixture
@@ -109,6 +110,20 @@ def test_no_prelude_where_one_is_declared(url, how):
     reply = url.request("POST", f"/stream/{how}", b"-", TEXT)
     assert (reply.status, reply.body) == (502, b"Internal Server Error")
     url.daemon.err.wait("the function's response is no HTTP response")
+
+
+@pytest.mark.parametrize("how", ["noprelude", "badprelude"])
+def test_bad_prelude_is_answered_at_once(start, fifo, how):
+    """The handler may go on; nobody waits for it."""
+    url = Url(start(RUNTIME, env={**ENV, "AWS_LAMBDA_FUNCTION_TIMEOUT": "900"}))
+    connection = open_stream(url, how, fifo)
+    with open(fifo, "r+b", buffering=0) as pieces:
+        pieces.write(b"no NUL\n")
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (502, b"Internal Server Error")
+        url.daemon.err.wait("the function's response is no HTTP response")
+        pieces.write(b"more\n")
+    assert url.request("GET", "/event").status == 200
 
 
 def test_no_content_and_head(url, fifo):

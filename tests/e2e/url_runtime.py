@@ -59,13 +59,15 @@ def stream(conn, rid, how, body):
         conn.chunk(prelude(204, {"X-N": "1"}))
     elif how == "noprelude":
         conn.chunk(b"<html>\0")
+    elif how == "badprelude":
+        conn.chunk(b'{"statusCode":2}' + bytes(8) + b"x")
     elif how == "unfinished":
         conn.chunk(b'{"statusCode":200}\0\0\0')
     elif how == "much":
         conn.chunk(prelude())
         for _ in range(int(body)):
             conn.chunk(b"x" * 65536)
-    if how in ("events", "raw"):
+    if how in ("events", "raw", "noprelude", "badprelude") and body != "-":
         with open(body, "rb") as fifo:
             for line in fifo:
                 if line == b"fail\n":
