@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 
 #include "base/blob.h"
@@ -119,7 +120,11 @@ static void reply_not_understood(const struct visit *v, const char *reason)
 
 static bool has_prelude(const struct outcome *out)
 {
-	return out->content_type != NULL && strcmp(out->content_type, URL_INTEGRATION_TYPE) == 0;
+	static const size_t len = sizeof(URL_INTEGRATION_TYPE) - 1;
+	const char *type = out->content_type;
+
+	/* Parameters may follow: frameworks add a charset to all that they send. */
+	return type != NULL && strcspn(type, "; \t") == len && strncasecmp(type, URL_INTEGRATION_TYPE, len) == 0;
 }
 
 static int read_prelude(const struct url_prelude *p, struct url_response *r, struct err *err)

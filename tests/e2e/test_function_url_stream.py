@@ -87,8 +87,9 @@ def test_what_is_not_streamed_goes_as_it_is(url):
     reply = url.result({"statusCode": 404, "body": "x"})
     assert (reply.status, reply.body) == (200, b'{"statusCode": 404, "body": "x"}')
     assert reply.headers["Content-Type"] == "application/octet-stream"
-    reply = url.request("GET", "/whole")
-    assert (reply.status, reply.headers["X-A"], reply.body) == (202, "b", b"the rest")
+    for path in ("/whole", "/whole/parameter"):
+        reply = url.request("GET", path)
+        assert (reply.status, reply.headers["X-A"], reply.body) == (202, "b", b"the rest")
     assert url.request("GET", "/fail").status == 502
 
 

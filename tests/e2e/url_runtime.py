@@ -88,7 +88,8 @@ def handle(conn, rid, event, text):
     elif what == "stream":
         stream(conn, rid, how, body.decode())
     elif what == "whole":
-        conn.post(f"{rid}/response", prelude(202, {"X-A": "b"}) + b"the rest", {"Content-Type": INTEGRATION})
+        declared = INTEGRATION.title() + " ; charset=utf-8" if how == "parameter" else INTEGRATION
+        conn.post(f"{rid}/response", prelude(202, {"X-A": "b"}) + b"the rest", {"Content-Type": declared})
     elif what == "fail":
         conn.post(f"{rid}/error", b'{"errorType":"Bad","errorMessage":"secret"}')
     elif what == "exit":
