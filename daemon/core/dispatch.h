@@ -141,6 +141,10 @@ enum rt_verdict dispatch_may_answer(const struct instance *inst, const char *id)
 bool dispatch_was_late(struct instance *inst, const char *id);
 enum rt_verdict dispatch_answer(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
 				int64_t now_us) MUST_CHECK;
+/* The same two for an error: in a managed instance it may come while the answer is streamed, and cuts that off. */
+enum rt_verdict dispatch_may_fail(const struct dispatch *d, const struct instance *inst, const char *id) MUST_CHECK;
+enum rt_verdict dispatch_fail(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
+			      int64_t now_us) MUST_CHECK;
 /* May be answered, and who waits takes it in pieces: then dispatch_begin() is allowed. */
 bool dispatch_wants_stream(const struct instance *inst, const char *id);
 /* Only u->ops is set by the caller. Until u->ops->over() or dispatch_finish() the answer is u's. */

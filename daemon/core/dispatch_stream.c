@@ -65,6 +65,34 @@ void dispatch_finish(struct dispatch *d, struct upload *u, const struct answer *
 	take_answer(d, t, &whole, now_us);
 }
 
+/* The upload learns from the end of its event that it is over. */
+static bool may_cut(const struct dispatch *d, const struct instance *inst, const char *id)
+{
+	const struct task *t = task_find(&inst->tasks, id);
+
+	return is_managed(d) && t != NULL && t->upload != NULL;
+}
+
+enum rt_verdict dispatch_may_fail(const struct dispatch *d, const struct instance *inst, const char *id)
+{
+	return may_cut(d, inst, id) ? RT_OK : dispatch_may_answer(inst, id);
+}
+
+enum rt_verdict dispatch_fail(struct dispatch *d, struct instance *inst, const char *id, const struct answer *a,
+			      int64_t now_us)
+{
+	struct task *t = task_find(&inst->tasks, id);
+	struct answer whole = *a;
+
+	if (!may_cut(d, inst, id)) {
+		return dispatch_answer(d, inst, id, a, now_us);
+	}
+	whole.size = t->streamed;
+	whole.begun_us = t->begun_us;
+	take_answer(d, t, &whole, now_us);
+	return RT_OK;
+}
+
 void stream_release(const struct task *t)
 {
 	if (t->upload != NULL) {

@@ -148,23 +148,17 @@ static void on_next(const struct call *c)
 
 /* --- response and error --- */
 
-static void answer(const struct call *c, const struct answer *a, const char *to)
+/* verdict: of dispatch_answer() or dispatch_fail(). */
+static void reply_answered(const struct call *c, const struct answer *a, enum rt_verdict verdict, const char *to)
 {
-	int64_t now = loop_now_us(c->api->loop);
-
-	if (a->kind == OUTCOME_TOO_LARGE) {
-		enum rt_verdict verdict = dispatch_answer(c->api->dispatch, c->inst, c->id, a, now);
+	if (a->kind == OUTCOME_TOO_LARGE && verdict == RT_OK) {
 		char text[80];
 
-		if (verdict != RT_OK) {
-			reply_verdict(c, verdict, to);
-			return;
-		}
 		snprintf(text, sizeof(text), "Exceeded maximum allowed payload size (%zu bytes).", MAX_RESPONSE_BODY);
 		api_reply_error(c->req, 413, "RequestEntityTooLarge", text);
 		return;
 	}
-	reply_verdict(c, dispatch_answer(c->api->dispatch, c->inst, c->id, a, now), to);
+	reply_verdict(c, verdict, to);
 }
 
 /* A handler that streams has done its work; its stream, cut off, is the end of the invocation whoever reads it. */
@@ -182,11 +176,9 @@ static void end_truncated_stream(const struct call *c)
 	}
 }
 
-/* true: the call was answered, because it cannot be taken at all. */
-static bool refuse_early(const struct call *c, const char *to)
+/* verdict: on what the call wants. true: the call was answered, because it cannot be taken at all. */
+static bool refuse_early(const struct call *c, enum rt_verdict verdict, const char *to)
 {
-	enum rt_verdict verdict = dispatch_may_answer(c->inst, c->id);
-
 	if (verdict != RT_OK) {
 		reply_verdict(c, verdict, to);
 		return true;
@@ -209,12 +201,13 @@ static void on_response(const struct call *c)
 		.size = httpd_req_body_len(c->req),
 	};
 	struct late_error late = { .document = BUF_INIT };
+	enum rt_verdict verdict;
 
 	if (httpd_req_is_stream(c->req)) {
 		runtime_stream_begin(c->api->loop, c->api->dispatch, c->inst, c->req, c->id);
 		return;
 	}
-	if (refuse_early(c, "InvocationResponse")) {
+	if (refuse_early(c, dispatch_may_answer(c->inst, c->id), "InvocationResponse")) {
 		return;
 	}
 	if (mode != NULL && strcmp(mode, "streaming") != 0) {
@@ -232,7 +225,8 @@ static void on_response(const struct call *c)
 	if (!late_error_in_trailers(&late, c->req, &a) && mode != NULL && a.kind == OUTCOME_RESPONSE) {
 		(void)late_error_in_body(&late, &a);
 	}
-	answer(c, &a, "InvocationResponse");
+	verdict = dispatch_answer(c->api->dispatch, c->inst, c->id, &a, loop_now_us(c->api->loop));
+	reply_answered(c, &a, verdict, "InvocationResponse");
 	blob_unref(a.body);
 }
 
@@ -254,10 +248,12 @@ static struct blob *error_document(const struct call *c, const char **type)
 
 static void on_error(const struct call *c)
 {
+	struct dispatch *d = c->api->dispatch;
 	char error_type[80];
 	struct answer a = { .kind = OUTCOME_ERROR, .size = httpd_req_body_len(c->req), .error_type = error_type };
+	enum rt_verdict verdict;
 
-	if (refuse_early(c, "InvocationErrorResponse")) {
+	if (refuse_early(c, dispatch_may_fail(d, c->inst, c->id), "InvocationErrorResponse")) {
 		return;
 	}
 	fault_normalise_type(httpd_req_header(c->req, "Lambda-Runtime-Function-Error-Type"), error_type,
@@ -266,7 +262,8 @@ static void on_error(const struct call *c)
 		a.kind = OUTCOME_TOO_LARGE;
 	}
 	a.body = error_document(c, &a.content_type);
-	answer(c, &a, "InvocationErrorResponse");
+	verdict = dispatch_fail(d, c->inst, c->id, &a, loop_now_us(c->api->loop));
+	reply_answered(c, &a, verdict, "InvocationErrorResponse");
 	blob_unref(a.body);
 }
 

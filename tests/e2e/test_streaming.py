@@ -282,6 +282,28 @@ def test_what_a_runtime_may_not_do_while_it_streams(daemon):
     assert other.respond(event, b"x").status == 403
 
 
+@pytest.mark.parametrize("daemon", [{"AWS_LAMBDA_MAX_CONCURRENCY": "2"}], indirect=True)
+def test_error_call_cuts_the_stream_of_a_managed_instance(daemon):
+    sink, source, other = Sink(daemon), Source(daemon), Source(daemon)
+    event = source.next()
+    source.begin(event)
+    source.chunk(b"first")
+    events = sink.events()
+    assert next(events) == {"PayloadChunk": {"Payload": b"first"}}
+    error_type = {"Lambda-Runtime-Function-Error-Type": "Function.Late"}
+    assert other.respond(event, DOCUMENT, error_type, kind="error").status == 202
+    rest, end = sink.rest(events)
+    assert (rest, end["ErrorCode"], end["ErrorDetails"]) == (b"", "Function.Late", DOCUMENT.decode())
+    # What the handler still writes is nobody's, and the environment lives on.
+    source.chunk(b"second")
+    assert source.end().status == 400
+    assert other.respond(event, DOCUMENT, kind="error").status == 400
+    later = daemon.later({"n": 1})
+    assert other.respond(other.next(), b"again").status == 202
+    assert later.result(LIMIT).body == b"again"
+    assert daemon.metrics()["lambda_runtime_starts_total"] == 1
+
+
 def test_a_runtime_that_is_killed_while_it_streams(daemon):
     sink, source = Sink(daemon), Source(daemon)
     source.begin(source.next())
