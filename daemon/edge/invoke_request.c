@@ -55,6 +55,19 @@ static int read_qualifier(struct httpd_req *req, struct function_name *fn, struc
 	return r;
 }
 
+/* "function:X" is the function X, but also X of the name that always works. Where one other name is known, it is the
+ * latter. */
+static void read_as_qualifier(const struct config *cfg, const char *text, struct function_name *fn)
+{
+	static const char always[] = "function:";
+
+	if (cfg->name_was_set && text_starts(text, always) && strcmp(text + strlen(always), fn->name) == 0 &&
+	    strcmp(fn->name, cfg->function_name) != 0 && function_qualifier_is_valid(fn->name)) {
+		strcpy(fn->qualifier, fn->name);
+		strcpy(fn->name, "function");
+	}
+}
+
 int invoke_request_read_name(const struct config *cfg, struct httpd_req *req, const char *raw, size_t raw_len,
 			     struct function_name *fn, struct invoke_error *error)
 {
@@ -67,6 +80,8 @@ int invoke_request_read_name(const struct config *cfg, struct httpd_req *req, co
 
 		if (!ok) {
 			(void)invoke_error_bad_value(error, "functionName", text.data != NULL ? text.data : "");
+		} else {
+			read_as_qualifier(cfg, text.data, fn);
 		}
 		buf_fini(&text);
 		if (!ok) {

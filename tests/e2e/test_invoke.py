@@ -69,6 +69,8 @@ def test_other_names_are_unknown_when_one_is_set(start):
     d = start(env={"AWS_LAMBDA_FUNCTION_NAME": "mine", "AWS_REGION": "eu-west-1", "AWS_ACCOUNT_ID": "111122223333"})
     assert d.invoke({}, name="mine").status == 200
     assert d.invoke({}, name="function").status == 200
+    for name in ("function:no.alias", "function:other:PROD", "012345678912:function:other"):
+        assert_error(d.invoke({}, name=name), 404, "ResourceNotFoundException", "Message")
     reply = d.invoke({}, name="other:PROD")
     document = assert_error(reply, 404, "ResourceNotFoundException", "Message")
     assert document["Message"] == "Function not found: arn:aws:lambda:eu-west-1:111122223333:function:other:PROD"
@@ -82,6 +84,10 @@ def test_other_names_are_unknown_when_one_is_set(start):
     ("mine", "?Qualifier=%24LATEST", ":function:mine:$LATEST"),
     ("mine", "?Qualifier=", ":function:mine"),
     ("mine", "?x=1&Qualifier=7", ":function:mine:7"),
+    ("function:mine", "", ":function:mine"),
+    ("function:PROD", "", ":function:mine:PROD"),
+    ("function:PROD", "?Qualifier=PROD", ":function:mine:PROD"),
+    ("function%3A%24LATEST", "", ":function:mine:$LATEST"),
 ])
 def test_qualifier_is_part_of_the_arn(start, name, query, arn):
     d = start(IDLE, env={"AWS_LAMBDA_FUNCTION_NAME": "mine", "AWS_REGION": "cn-north-1"})
