@@ -2,12 +2,14 @@
 /* Invocation records. */
 #include "core/async_record.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/blob.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json_scan.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "core/invocation.h"
 
@@ -48,16 +50,15 @@ static bool has_qualifier(const char *arn)
 static void put_context(struct buf *out, const struct async_result *r)
 {
 	const struct event *ev = r->event;
+	bool complete = has_qualifier(ev->arn);
+	char *arn = xasprintf("%s%s%s", ev->arn, complete ? "" : ":", complete ? "" : r->version);
 
 	buf_puts(out, ",\"requestContext\":{");
 	put_string(out, "requestId", ev->id);
-	buf_puts(out, ",\"functionArn\":\"");
-	buf_puts(out, ev->arn);
-	if (!has_qualifier(ev->arn)) {
-		buf_putc(out, ':');
-		buf_puts(out, r->version);
-	}
-	buf_printf(out, "\",\"condition\":\"%s\",\"approximateInvokeCount\":%u}", async_condition_name(r->condition),
+	buf_putc(out, ',');
+	put_string(out, "functionArn", arn);
+	free(arn);
+	buf_printf(out, ",\"condition\":\"%s\",\"approximateInvokeCount\":%u}", async_condition_name(r->condition),
 		   r->attempts);
 }
 

@@ -63,6 +63,19 @@ static void test_failure(void **state)
 	blob_unref(response);
 }
 
+/* Region and version come from the environment. */
+static void test_arn_is_a_json_string(void **state)
+{
+	struct event *ev = make_event("arn:aws:lambda:a\"b:1:function:f", "1");
+	const struct async_result r = { .event = ev, .version = "\\", .condition = ASYNC_AGE_EXCEEDED };
+
+	(void)state;
+	check(&r, "{\"version\":\"1.0\",\"timestamp\":\"1970-01-01T00:00:00.000Z\",\"requestContext\":{"
+		  "\"requestId\":\"" ID "\",\"functionArn\":\"arn:aws:lambda:a\\\"b:1:function:f:\\\\\","
+		  "\"condition\":\"EventAgeExceeded\",\"approximateInvokeCount\":0},\"requestPayload\":1}");
+	event_unref(ev);
+}
+
 static void test_success_with_text(void **state)
 {
 	struct event *ev = make_event(ARN ":PROD", "not \"json\"");
@@ -217,10 +230,11 @@ static void test_bad_targets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_failure),		  cmocka_unit_test(test_success_with_text),
-		cmocka_unit_test(test_never_run),	  cmocka_unit_test(test_error_message),
-		cmocka_unit_test(test_response_not_kept), cmocka_unit_test(test_error_message),
-		cmocka_unit_test(test_targets),		  cmocka_unit_test(test_bad_targets),
+		cmocka_unit_test(test_failure),		  cmocka_unit_test(test_arn_is_a_json_string),
+		cmocka_unit_test(test_success_with_text), cmocka_unit_test(test_never_run),
+		cmocka_unit_test(test_error_message),	  cmocka_unit_test(test_response_not_kept),
+		cmocka_unit_test(test_error_message),	  cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_bad_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
