@@ -19,6 +19,9 @@ static bool host_of(const char *text, char out[256])
 	if (*text == '[') {
 		start++;
 		len = strcspn(start, "]");
+		if (start[len] == '\0' || (start[len + 1] != '\0' && start[len + 1] != ':')) {
+			return false;
+		}
 	} else {
 		len = strcspn(text, ":");
 		/* A bare IPv6 address, as in an option. */

@@ -16,6 +16,7 @@
 #include "core/control_json.h"
 #include "core/control_wait.h"
 #include "core/dispatch_control.h"
+#include "debug/access.h"
 #include "edge/api_reply.h"
 #include "edge/config.h"
 #include "edge/control_priv.h"
@@ -259,22 +260,26 @@ static void get_routes(struct ask *a)
 	control_reply(a->req, 200, &out);
 }
 
+struct hosts {
+	unsigned count;
+	unsigned foreign;
+};
+
+static void count_host(void *ctx, const char *name, const char *value)
+{
+	struct hosts *hosts = ctx;
+
+	if (strcasecmp(name, "Host") == 0) {
+		hosts->count++;
+		hosts->foreign += !access_is_loopback(value);
+	}
+}
+
 /* A page in a browser on this machine must not get here, neither directly nor by a name of its own that leads to this
  * address. Over a unix socket none can. */
-static bool is_from_a_page(const struct control *c, const struct httpd_req *req)
+static bool is_from_a_page(const struct control *c, const struct hosts *hosts, const struct httpd_req *req)
 {
-	static const char *const hosts[] = { "127.", "[::1]", "localhost" };
-	const char *host = httpd_req_header(req, "Host");
-
-	if (httpd_req_header(req, "Origin") != NULL) {
-		return true;
-	}
-	for (size_t i = 0; i < countof(hosts); i++) {
-		if (host != NULL && strncasecmp(host, hosts[i], strlen(hosts[i])) == 0) {
-			return false;
-		}
-	}
-	return host != NULL && c->socket.path == NULL;
+	return httpd_req_header(req, "Origin") != NULL || (hosts->foreign > 0 && c->socket.path == NULL);
 }
 
 static void reply_no_route(struct httpd_req *req, const struct route_match *m)
@@ -306,10 +311,16 @@ static void answer(struct ask *a, int id)
 static void on_request(void *ctx, struct httpd_req *req)
 {
 	struct ask a = { .home = ctx, .req = req };
+	struct hosts hosts = { 0, 0 };
 	struct route_match m;
 
-	if (is_from_a_page(a.home, req)) {
+	httpd_req_each_header(req, count_host, &hosts);
+	if (is_from_a_page(a.home, &hosts, req)) {
 		api_reply_error(req, 403, "Forbidden", "the control surface is not for web pages");
+		return;
+	}
+	if (hosts.count > 1) {
+		api_reply_error(req, 400, "BadRequest", "Host: expected once");
 		return;
 	}
 	route_find(routes, countof(routes), httpd_req_method(req), httpd_req_path(req), &m);

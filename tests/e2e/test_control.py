@@ -110,13 +110,22 @@ def test_loopback(start):
     assert control.address.startswith("127.0.0.1:") and control.phase() == "none"
     assert set(text.split(":")[0] for text in listening(d.pid)) == {"0100007F"}
     host, port = control.address.split(":")
-    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": f"evil.example:{port}"}):
-        connection = Connection((host, int(port)))
-        lines = {"Host": control.address, **headers}
-        connection.socket.sendall(("GET /state HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n").encode())
-        reply = connection.receive()
-        assert (reply.status, json.loads(reply.body)["errorType"]) == (403, "Forbidden")
-        connection.close()
+    foreign = ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "127.evil.example", "localhostx", "[::1].x")
+    for headers in ([f"Host: {host}:{port}", "Origin: http://evil.example"], [f"Host: {host}:{port}", "Origin: null"],
+                    *([f"Host: {name}:{port}"] for name in foreign), ["Host: localhost", "Host: evil.example"]):
+        reply = ask(host, port, headers)
+        assert (reply.status, json.loads(reply.body)["errorType"]) == (403, "Forbidden"), headers
+    assert ask(host, port, ["Host: localhost", "Host: localhost"]).status == 400
+    for name in ("localhost", "LOCALHOST:80", "127.0.0.2", "[::1]:80"):
+        assert ask(host, port, [f"Host: {name}"]).status == 200
+
+
+def ask(host, port, headers):
+    connection = Connection((host, int(port)))
+    connection.socket.sendall("\r\n".join(["GET /state HTTP/1.1", *headers, "", ""]).encode())
+    reply = connection.receive()
+    connection.close()
+    return reply
 
 
 def test_children_do_not_know(controlled):

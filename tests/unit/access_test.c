@@ -13,10 +13,16 @@ static void test_hosts(void **state)
 {
 	static const char *const local[] = { "127.0.0.1",	"127.0.0.1:9229", "localhost", "LocalHost:1",
 					     "debug.localhost", "192.168.1.7:80", "[::1]:80",  "[fe80::1]" };
-	static const char *const foreign[] = {
-		"",	     "evil.example", "localhost.evil.example", "127.0.0.1.example", ":80", "notlocalhost",
-		"1.2.3.4.5", "[evil]:80"
-	};
+	static const char *const foreign[] = { "",
+					       "evil.example",
+					       "localhost.evil.example",
+					       "127.0.0.1.example",
+					       ":80",
+					       "notlocalhost",
+					       "1.2.3.4.5",
+					       "[evil]:80",
+					       "[::1].evil.example",
+					       "[::1" };
 
 	(void)state;
 	for (size_t i = 0; i < countof(local); i++) {
@@ -35,6 +41,11 @@ static void test_loopback(void **state)
 	assert_true(access_is_loopback("127.8.9.1"));
 	assert_true(access_is_loopback("::1"));
 	assert_true(access_is_loopback("localhost"));
+	assert_true(access_is_loopback("[::1]:80"));
+	assert_false(access_is_loopback("[::1].evil.example"));
+	assert_false(access_is_loopback("127.evil.example"));
+	assert_false(access_is_loopback("127.0.0.1.nip.io:80"));
+	assert_false(access_is_loopback("localhostx"));
 	assert_false(access_is_loopback("0.0.0.0"));
 	assert_false(access_is_loopback("::"));
 	assert_false(access_is_loopback("10.0.0.1"));
