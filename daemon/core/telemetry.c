@@ -290,7 +290,12 @@ void telemetry_flush(struct telemetry *t, int64_t now_us)
 
 void telemetry_pause(struct telemetry *t, bool pause, int64_t now_us)
 {
+	struct list *pos;
+
 	t->paused = pause;
+	list_foreach(&t->subs, pos) {
+		t->ops->pause(t->ctx, container_of(pos, struct telemetry_sub, link), pause);
+	}
 	if (!pause) {
 		pump_all(t, now_us);
 	}

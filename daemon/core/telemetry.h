@@ -66,6 +66,8 @@ struct telemetry_ops {
 	void (*send)(void *ctx, struct telemetry_sub *sub, struct blob *body);
 	/* sub goes away: its send, if one is under way, is given up; no telemetry_sent() any more. */
 	void (*gone)(void *ctx, struct telemetry_sub *sub);
+	/* The listener of sub is frozen, or no longer: a send that is under way has as much time left as before. */
+	void (*pause)(void *ctx, struct telemetry_sub *sub, bool pause);
 	/* Call telemetry_tick() at that time; INT64_MAX = no need. */
 	void (*rearm)(void *ctx, int64_t at_us);
 };

@@ -21,6 +21,9 @@
 #include "io/json.h"
 #include "loop/loop.h"
 
+/* A listener that does not answer gets the next try after this; what happens meanwhile waits in bounded memory. */
+static const int64_t send_timeout_us = 30 * 1000 * 1000;
+
 /* One execution environment. */
 struct scene {
 	struct telemetry_hub *hub;
@@ -87,7 +90,7 @@ static void on_send(void *ctx, struct telemetry_sub *sub, struct blob *body)
 		out->scene = scene;
 		out->sub = sub;
 		out->sender = telemetry_sender_new(scene->hub->loop, scene->hub->http, telemetry_sub_want(sub),
-						   on_sent, out);
+						   send_timeout_us, on_sent, out);
 		*telemetry_sub_data(sub) = out;
 	}
 	telemetry_sender_send(out->sender, body);
@@ -102,6 +105,16 @@ static void on_gone(void *ctx, struct telemetry_sub *sub)
 		telemetry_sender_free(out->sender);
 		free(out);
 		*telemetry_sub_data(sub) = NULL;
+	}
+}
+
+static void on_pause(void *ctx, struct telemetry_sub *sub, bool pause)
+{
+	struct route_out *out = *telemetry_sub_data(sub);
+
+	(void)ctx;
+	if (out != NULL) {
+		telemetry_sender_pause(out->sender, pause);
 	}
 }
 
@@ -123,7 +136,9 @@ static void on_timer(void *ctx)
 	telemetry_tick(scene->telemetry, loop_now_us(scene->hub->loop));
 }
 
-static const struct telemetry_ops scene_ops = { .send = on_send, .gone = on_gone, .rearm = on_rearm };
+static const struct telemetry_ops scene_ops = {
+	.send = on_send, .gone = on_gone, .pause = on_pause, .rearm = on_rearm
+};
 
 /* --- events --- */
 

@@ -424,7 +424,8 @@ static void set_limits(struct httpc_call *call, const struct httpc_request *req)
 	CURL *e = call->easy;
 
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, ms_of(req->connect_timeout_us, default_connect_us));
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, ms_of(req->timeout_us, default_timeout_us));
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
+			 req->timeout_us == HTTPC_NO_TIMEOUT ? 0 : ms_of(req->timeout_us, default_timeout_us));
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);

@@ -22,6 +22,8 @@ struct httpc;
 struct httpc_call;
 struct loop;
 
+#define HTTPC_NO_TIMEOUT INT64_MAX
+
 struct httpc_options {
 	const char *ca_file; /* bundle of certificate authorities; NULL = SSL_CERT_FILE, else the usual places */
 };
@@ -33,7 +35,7 @@ struct httpc_request {
 	const char *const *headers; /* "Name: value", NULL terminated; NULL = none */
 	struct blob *body;	    /* NULL = none */
 	int64_t connect_timeout_us; /* 0 = 5 s */
-	int64_t timeout_us;	    /* of all of it; 0 = 60 s */
+	int64_t timeout_us;	    /* of all of it; 0 = 60 s, HTTPC_NO_TIMEOUT = as long as it takes */
 	size_t max_body;	    /* of the reply; 0 = 1 MiB */
 	bool direct;		    /* past any proxy that the environment names */
 };

@@ -29,6 +29,7 @@ struct world {
 	} sends[SENDS_MAX];
 	unsigned sent;
 	unsigned gone;
+	int paused;
 };
 
 static void on_send(void *ctx, struct telemetry_sub *sub, struct blob *body)
@@ -48,6 +49,14 @@ static void on_gone(void *ctx, struct telemetry_sub *sub)
 	w->gone++;
 }
 
+static void on_pause(void *ctx, struct telemetry_sub *sub, bool pause)
+{
+	struct world *w = ctx;
+
+	(void)sub;
+	w->paused += pause ? 1 : -1;
+}
+
 static void on_rearm(void *ctx, int64_t at_us)
 {
 	struct world *w = ctx;
@@ -55,7 +64,9 @@ static void on_rearm(void *ctx, int64_t at_us)
 	w->armed_us = at_us;
 }
 
-static const struct telemetry_ops world_ops = { .send = on_send, .gone = on_gone, .rearm = on_rearm };
+static const struct telemetry_ops world_ops = {
+	.send = on_send, .gone = on_gone, .pause = on_pause, .rearm = on_rearm
+};
 
 static void forget_sends(struct world *w)
 {
@@ -454,11 +465,13 @@ static void test_pause(void **state)
 	emit(w, TELEMETRY_PLATFORM, "1");
 	pass(w, 100 * MS);
 	telemetry_pause(w->t, true, w->now_us);
+	assert_int_equal(w->paused, 1);
 	answer(w, 0, false);
 	emit(w, TELEMETRY_PLATFORM, "2");
 	pass(w, 60000 * MS);
 	assert_int_equal(w->sent, 1);
 	telemetry_pause(w->t, false, w->now_us);
+	assert_int_equal(w->paused, 0);
 	expect_sent(w, 2, "[1]");
 	answer(w, 1, true);
 	expect_sent(w, 3, "[2]");
