@@ -34,6 +34,34 @@ void api_reply_error(struct httpd_req *req, int status, const char *type, const 
 	httpd_reply(req, status, headers, countof(headers), buf_to_blob(&out));
 }
 
+void api_reply_truncated(struct httpd_req *req)
+{
+	api_reply_error(req, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
+}
+
+void api_reply_too_large(struct httpd_req *req, size_t max)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "Exceeded maximum allowed payload size (%zu bytes).", max);
+	api_reply_error(req, 413, "RequestEntityTooLarge", text);
+}
+
+bool api_reply_cut_body(struct httpd_req *req, size_t max)
+{
+	switch (httpd_req_body_state(req)) {
+	case HTTPD_BODY_OK:
+		return false;
+	case HTTPD_BODY_TRUNCATED:
+		api_reply_truncated(req);
+		return true;
+	case HTTPD_BODY_TOO_LARGE:
+		api_reply_too_large(req, max);
+		return true;
+	}
+	return false;
+}
+
 void api_reply_bad_state(struct httpd_req *req, enum rt_state from, const char *to)
 {
 	char text[160];

@@ -196,6 +196,9 @@ static void on_register(struct extensions_api *api, struct httpd_req *req)
 		refuse(req, "Extension.InvalidExtensionName", "Empty extension name");
 		return;
 	}
+	if (api_reply_cut_body(req, MAX_RESPONSE_BODY)) {
+		return;
+	}
 	x = extension_named(&inst->extensions, name);
 	if (!read_events(api, req, x != NULL && x->external, &events)) {
 		return;
@@ -292,7 +295,7 @@ static void on_error(struct extensions_api *api, struct httpd_req *req, bool ini
 	const char *type = httpd_req_header(req, "Lambda-Extension-Function-Error-Type");
 	struct extension *x = extensions_api_caller(req, "Unknown Lambda-Extension-Identifier");
 
-	if (x == NULL) {
+	if (x == NULL || api_reply_cut_body(req, MAX_RESPONSE_BODY)) {
 		return;
 	}
 	if (type == NULL || *type == '\0') {

@@ -15,6 +15,7 @@
 #include "core/dispatch.h"
 #include "edge/api_reply.h"
 #include "edge/child_env.h"
+#include "edge/config.h"
 #include "edge/runtime_api.h"
 #include "edge/supervisor.h"
 #include "io/httpd.h"
@@ -77,11 +78,16 @@ static void on_next(struct restore_api *api, struct httpd_req *req, struct insta
 
 static void on_error(struct restore_api *api, struct httpd_req *req, struct instance *inst)
 {
-	struct blob *body = httpd_req_take_body(req);
-	const char *type = json_text_is_valid(body->data, body->len) ? JSON_TYPE : "application/octet-stream";
 	char error_type[80];
+	struct blob *body;
+	const char *type;
 	enum rt_verdict v;
 
+	if (api_reply_cut_body(req, MAX_RESPONSE_BODY)) {
+		return;
+	}
+	body = httpd_req_take_body(req);
+	type = json_text_is_valid(body->data, body->len) ? JSON_TYPE : "application/octet-stream";
 	fault_normalise_type(httpd_req_header(req, "Lambda-Runtime-Function-Error-Type"), error_type,
 			     sizeof(error_type));
 	v = dispatch_restore_error(api->dispatch, inst, body, type, error_type, loop_now_us(api->loop));

@@ -152,10 +152,7 @@ static void on_next(const struct call *c)
 static void reply_answered(const struct call *c, const struct answer *a, enum rt_verdict verdict, const char *to)
 {
 	if (a->kind == OUTCOME_TOO_LARGE && verdict == RT_OK) {
-		char text[80];
-
-		snprintf(text, sizeof(text), "Exceeded maximum allowed payload size (%zu bytes).", MAX_RESPONSE_BODY);
-		api_reply_error(c->req, 413, "RequestEntityTooLarge", text);
+		api_reply_too_large(c->req, MAX_RESPONSE_BODY);
 		return;
 	}
 	reply_verdict(c, verdict, to);
@@ -186,7 +183,7 @@ static bool refuse_early(const struct call *c, enum rt_verdict verdict, const ch
 	if (httpd_req_body_state(c->req) == HTTPD_BODY_TRUNCATED) {
 		/* Else the invocation stays open: the runtime may try again, and if it is dead its exit says more. */
 		end_truncated_stream(c);
-		api_reply_error(c->req, 400, "TruncatedHTTPRequest", "HTTP request detected as truncated");
+		api_reply_truncated(c->req);
 		return true;
 	}
 	return false;
@@ -269,11 +266,16 @@ static void on_error(const struct call *c)
 
 static void on_init_error(const struct call *c)
 {
-	struct blob *body = httpd_req_take_body(c->req);
-	const char *type = json_text_is_valid(body->data, body->len) ? JSON_TYPE : RUNTIME_OCTETS_TYPE;
 	char error_type[80];
 	enum rt_verdict verdict;
+	struct blob *body;
+	const char *type;
 
+	if (api_reply_cut_body(c->req, MAX_RESPONSE_BODY)) {
+		return;
+	}
+	body = httpd_req_take_body(c->req);
+	type = json_text_is_valid(body->data, body->len) ? JSON_TYPE : RUNTIME_OCTETS_TYPE;
 	fault_normalise_type(httpd_req_header(c->req, "Lambda-Runtime-Function-Error-Type"), error_type,
 			     sizeof(error_type));
 	verdict = dispatch_init_error(c->api->dispatch, c->inst, body, type, error_type, loop_now_us(c->api->loop));

@@ -198,6 +198,12 @@ class Connection:
         self.send(method, path, body, headers)
         return self.receive(head_only=method == "HEAD")
 
+    def send_cut(self, path, headers=None, body=b"half"):
+        """A POST of which the rest never comes."""
+        lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Length: 100", *(f"{k}: {v}" for k, v in (headers or {}).items())]
+        self.socket.sendall("\r\n".join(lines + ["", ""]).encode() + body)
+        self.socket.shutdown(socket.SHUT_WR)
+
     def at_end(self):
         """Has the daemon closed the connection? Waits for it."""
         return self.file.read(1) == b""
@@ -226,6 +232,17 @@ class Runtime(Connection):
     def respond(self, event_or_id, body=b"", headers=None, kind="response"):
         rid = event_or_id if isinstance(event_or_id, str) else event_or_id.headers["Lambda-Runtime-Aws-Request-Id"]
         return self.call("POST", f"/2018-06-01/runtime/invocation/{rid}/{kind}", body, headers)
+
+
+def refuses_cut_bodies(daemon, path, headers=None):
+    """What is cut off or too large is refused, and changes nothing."""
+    cut, large = Connection(daemon.runtime_address), Connection(daemon.runtime_address)
+    cut.send_cut(path, headers)
+    replies = [cut.receive(), large.call("POST", path, b"x" * 6291557, headers)]
+    assert [(r.status, json.loads(r.body)["errorType"]) for r in replies] == [
+        (400, "TruncatedHTTPRequest"), (413, "RequestEntityTooLarge")]
+    cut.close()
+    large.close()
 
 
 def wait_gone(*pids):

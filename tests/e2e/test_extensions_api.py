@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from extensions import write_extension
-from harness import IDLE, Connection, Runtime
+from harness import IDLE, Connection, Runtime, refuses_cut_bodies
 
 API = "/2020-01-01/extension"
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
@@ -191,7 +191,9 @@ def test_error_without_a_type(starting, kind):
 def test_errors(starting, kind, expected):
     d, future = starting
     e = Extension(d)
+    refuses_cut_bodies(d, f"{API}/register", {"Lambda-Extension-Name": e.name})
     e.register()
+    refuses_cut_bodies(d, f"{API}/{kind}/error", {**e.identity, "Lambda-Extension-Function-Error-Type": "Extension.Cut"})
     reply = e.error(kind)
     assert (reply.status, reply.body) == (202, b'{"status":"OK"}\n')
     reply = future.result(60)

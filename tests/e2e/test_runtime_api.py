@@ -277,6 +277,21 @@ def test_truncated_by_length(played):
     broken.close()
 
 
+def test_init_error_that_is_not_all_there(start):
+    d = start(IDLE)
+    future = d.later({})
+    d.err.wait("runtime started")
+    broken = Runtime(d)
+    broken.send_cut(API + "/init/error", body=b'{"errorMessage":"par')
+    assert error(broken.receive()) == (400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
+    runtime = Runtime(d)
+    reply = runtime.call("POST", API + "/init/error", b"x" * 6291557)
+    assert error(reply) == (413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).")
+    assert runtime.call("POST", API + "/init/error", b'{"errorMessage":"whole"}').status == 202
+    assert future.result(LIMIT).body == b'{"errorMessage":"whole"}'
+    broken.close()
+
+
 def test_truncated_chunks(played):
     d, runtime, future, event = played
     broken = Runtime(d)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import IDLE, Connection, Runtime
+from harness import IDLE, Connection, Runtime, refuses_cut_bodies
 
 API = "/2018-06-01/runtime"
 SNAP = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
@@ -89,6 +89,7 @@ def test_restore_error(snapped):
     runtime.send("GET", f"{API}/restore/next")
     future = d.later(b"{}")
     assert runtime.receive().status == 200
+    refuses_cut_bodies(d, f"{API}/restore/error")
     document = b'{"errorMessage":"hook","errorType":"X"}'
     reply = runtime.call("POST", f"{API}/restore/error", document,
                          {"Lambda-Runtime-Function-Error-Type": "Runtime.AfterRestoreError"})
