@@ -323,6 +323,10 @@ static void on_request(void *ctx, struct httpd_req *req)
 		api_reply_error(req, 400, "BadRequest", "Host: expected once");
 		return;
 	}
+	/* What was meant to be sent may have said something else. */
+	if (api_reply_cut_body(req, MAX_REQUEST_BODY)) {
+		return;
+	}
 	route_find(routes, countof(routes), httpd_req_method(req), httpd_req_path(req), &m);
 	if (m.result != ROUTE_FOUND) {
 		reply_no_route(req, &m);

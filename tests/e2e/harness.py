@@ -179,8 +179,8 @@ class Connection:
         self.file = self.socket.makefile("rb")
 
     def send(self, method, path, body=b"", headers=None):
-        lines = [f"{method} {path} HTTP/1.1", "Host: x"]
-        headers = dict(headers or {})
+        headers = {"Host": "x", **(headers or {})}
+        lines = [f"{method} {path} HTTP/1.1"]
         if body is not None and method != "GET" and "Transfer-Encoding" not in headers:
             headers.setdefault("Content-Length", str(len(body)))
         lines += [f"{k}: {v}" for k, v in headers.items()]
@@ -200,7 +200,8 @@ class Connection:
 
     def send_cut(self, path, headers=None, body=b"half"):
         """A POST of which the rest never comes."""
-        lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Length: 100", *(f"{k}: {v}" for k, v in (headers or {}).items())]
+        headers = {"Host": "x", "Content-Length": 100, **(headers or {})}
+        lines = [f"POST {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
         self.socket.sendall("\r\n".join(lines + ["", ""]).encode() + body)
         self.socket.shutdown(socket.SHUT_WR)
 

@@ -128,6 +128,24 @@ def ask(host, port, headers):
     return reply
 
 
+def test_a_command_that_is_cut_off_is_not_carried_out(start):
+    d = start(env={"CONTROL_SOCKET": "127.0.0.1:0"})
+    control = Control(address(d))
+    d.invoke()
+    control.wait_environment("idle")
+    host, port = control.address.split(":")
+    for path in ("/environments/0/reset", "/environments/0/shutdown", "/restore", "/invocations"):
+        connection = Connection((host, int(port)))
+        connection.send_cut(path, {"Host": "localhost"})
+        assert connection.receive().status == 400
+        connection.close()
+        connection = Connection((host, int(port)))
+        assert connection.call("POST", path, b"x" * 6291457, {"Host": "localhost"}).status == 413
+        connection.close()
+    assert control.environment()["state"] == "idle"
+    assert control.state()["counts"]["invocations"] == 1
+
+
 def test_children_do_not_know(controlled):
     d, control = controlled(extensions={"one": ["start:env"]})
     facts = json.loads(control.invoke({"do": "facts"})["result"])
