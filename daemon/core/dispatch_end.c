@@ -77,8 +77,8 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 		.handed = true,
 	};
 	struct outcome out = *result;
-	/* A report with the extensions' time in it waits for them, unless the caller waits for the report. */
-	bool later = inst->extensions.invoke_count > 0 && !(inv != NULL && r.event->want_tail);
+	/* A report with the extensions' time in it waits for them. */
+	bool later = inst->extensions.invoke_count > 0;
 
 	inst->init_us = -1;
 	inst->restore_us = 0;
@@ -102,7 +102,8 @@ void end_event(struct dispatch *d, struct task *t, const struct outcome *result,
 		end_invocation(d, inv, &out);
 		inv = NULL;
 	}
-	if (!later) {
+	if (!later || r.event->want_tail) {
+		r.part = later ? REPORT_TAIL : REPORT_WHOLE;
 		out.log_tail = d->ops->finished(d->ctx, inst, &r);
 	}
 	if (inv != NULL) {

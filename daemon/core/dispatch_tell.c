@@ -174,6 +174,7 @@ void wrap_up_task(struct dispatch *d, struct task *t, int64_t now_us)
 		.duration_us = now_us - w->handed_us,
 		.init_us = w->init_us,
 		.restore_us = w->restore_us,
+		.part = w->event != NULL && w->event->want_tail ? REPORT_OUTPUT : REPORT_WHOLE,
 		.handed = true,
 	};
 

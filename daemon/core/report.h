@@ -13,6 +13,13 @@
 
 struct buf;
 
+/* A caller that wants the log has its end before the extensions are done with the event; the output does not. */
+enum report_part {
+	REPORT_WHOLE,
+	REPORT_TAIL,   /* for the caller's log alone */
+	REPORT_OUTPUT, /* for all but that; REPORT_TAIL came before */
+};
+
 struct report {
 	const struct event *event;
 	enum outcome_kind kind;
@@ -20,7 +27,8 @@ struct report {
 	int64_t duration_us;	/* hand-over to answer: without queueing and init */
 	int64_t init_us;	/* start of the process to its first /next; -1 = not a cold start */
 	int64_t restore_us;	/* of a SnapStart restore; 0 = there was none */
-	bool handed;		/* false: no runtime ever got the event (failed init), so no START was written yet */
+	enum report_part part;
+	bool handed; /* false: no runtime ever got the event (failed init), so no START was written yet */
 };
 
 struct report_style {

@@ -279,12 +279,13 @@ static void on_child_exit(struct child *c, const struct child_exit *ex)
 	dispatch_exited(s->dispatch, inst, ex->signaled, ex->code, loop_now_us(s->deps.loop));
 }
 
-static void write_lines(struct supervisor *s, struct host *h, const struct event *ev, const struct buf *lines)
+static void write_lines(struct supervisor *s, struct host *h, const struct event *ev, const struct buf *lines,
+			enum report_part part)
 {
-	if (s->deps.cfg->print_reports) {
+	if (s->deps.cfg->print_reports && part != REPORT_TAIL) {
 		sink_write(s->deps.sink, lines->data, lines->len);
 	}
-	if (ev->want_tail) {
+	if (ev->want_tail && part != REPORT_OUTPUT) {
 		output_tail_add(&h->output, ev->id, lines->data, lines->len);
 	}
 }
@@ -332,7 +333,7 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 		return;
 	}
 	report_start(&lines, &s->style, ev, clock_stamp(clock_wall_ms(), stamp));
-	write_lines(s, h, ev, &lines);
+	write_lines(s, h, ev, &lines, REPORT_WHOLE);
 	buf_fini(&lines);
 }
 
@@ -368,7 +369,7 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 	if (r->handed) {
 		used = memory_watch_finish(h, r->duration_us, loop_now_us(s->deps.loop));
 	}
-	if (s->deps.measured != NULL) {
+	if (s->deps.measured != NULL && r->part != REPORT_OUTPUT) {
 		s->deps.measured(s->deps.ctx, r, used);
 	}
 	clock_stamp(clock_wall_ms(), stamp);
@@ -376,7 +377,7 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 		report_start(&lines, &s->style, r->event, stamp);
 	}
 	report_end(&lines, &s->style, r, used, stamp);
-	write_lines(s, h, r->event, &lines);
+	write_lines(s, h, r->event, &lines, r->part);
 	tail = output_tail_take(&h->output, r->event->id);
 	buf_fini(&lines);
 	return tail;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """External extensions: real processes that register, get their events and misbehave."""
+import base64
 import json
 import os
 import signal
@@ -305,9 +306,21 @@ def test_what_an_extension_leaves_behind(extended):
     wait_gone(child)
 
 
-def test_the_report_has_their_time_in_it(extended, gate):
+@pytest.mark.parametrize("log", ["None", "Tail"])
+def test_the_report_has_their_time_in_it(extended, gate, log):
     d = extended(one=("INVOKE", f"INVOKE:gate={gate.path}"))
-    reply = d.invoke(b"[1]")
+    reply = d.invoke(b"[1]", headers={"X-Amz-Log-Type": log})
     assert not any("REPORT" in line for line in d.out.lines)
     gate.open()
-    assert reply.headers["x-amzn-RequestId"] in d.out.wait("REPORT")
+    line = d.out.wait("REPORT")
+    assert reply.headers["x-amzn-RequestId"] in line
+    d.stop()
+    assert sum("REPORT" in line for line in d.out.all()) == 1
+    if log == "Tail":
+        tail = base64.b64decode(reply.headers["X-Amz-Log-Result"]).decode().splitlines()
+        assert [text.split()[0] for text in tail if text.split()[0] in ("START", "END", "REPORT")] == ["START", "END", "REPORT"]
+        assert billed(tail[-1]) <= billed(line)
+
+
+def billed(report):
+    return int(report.split("Billed Duration: ")[1].split()[0])
