@@ -147,10 +147,15 @@ int extension_host_launch(const struct supervisor_deps *deps, struct host *h, ex
 			  struct fault *why)
 {
 	struct dirent **found = NULL;
-	int count = scandir(deps->cfg->extensions_dir, &found, NULL, by_bytes);
+	const char *dir = deps->cfg->extensions_dir;
+	int count = scandir(dir, &found, NULL, by_bytes);
 	int r = 0;
 
 	h->extension_exit = on_exit;
+	if (count < 0 && (errno != ENOENT || strcmp(dir, default_dir) != 0)) {
+		fault_set(why, FAULT_EXTENSION_LAUNCH, "%s: %s; expected a directory", dir, strerror(errno));
+		return -1;
+	}
 	for (int i = 0; i < count; i++) {
 		if (r == 0) {
 			r = launch(deps, h, found[i]->d_name, why);

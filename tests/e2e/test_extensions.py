@@ -171,6 +171,20 @@ def test_one_that_never_asks_for_an_event(extended):
         "Sandbox.Timedout", "Task timed out after 5.00 seconds: extension silent did not ask for its first event")
 
 
+@pytest.mark.parametrize("now,why", [("gone", "No such file or directory"), ("a file", "Not a directory")])
+def test_a_directory_that_is_none_any_more(start, tmp_path, now, why):
+    directory = tmp_path / "extensions"
+    directory.mkdir()
+    d = start([ECHO], env={"LAMBDA_EXTENSIONS_DIR": str(directory)})
+    directory.rmdir()
+    if now == "a file":
+        directory.write_text("")
+    assert outcome(d.invoke(b"1")) == ("Extension.LaunchError", f"{directory}: {why}; expected a directory")
+    directory.unlink(missing_ok=True)
+    directory.mkdir()
+    assert d.invoke(b"1").body == b"1"
+
+
 def test_one_that_cannot_be_started(extended, tmp_path):
     (tmp_path / "plain").write_text("not a program")
     d = extended(aaa=("",))
