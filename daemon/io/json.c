@@ -15,9 +15,15 @@ static json_t *load(const char *data, size_t len)
 	return json_loadb(data, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 }
 
+/* For a look at it alone: whole numbers beyond 64 bits are JSON too. */
+static json_t *look_at(const char *data, size_t len)
+{
+	return json_loadb(data, len, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+}
+
 bool json_text_is_valid(const char *data, size_t len)
 {
-	json_t *root = load(data, len);
+	json_t *root = look_at(data, len);
 	bool ok = root != NULL;
 
 	json_decref(root);
@@ -26,7 +32,7 @@ bool json_text_is_valid(const char *data, size_t len)
 
 bool json_text_is_object(const char *data, size_t len)
 {
-	json_t *root = load(data, len);
+	json_t *root = look_at(data, len);
 	bool ok = json_is_object(root);
 
 	json_decref(root);

@@ -56,9 +56,37 @@ static void test_strings(void **state)
 	}
 }
 
+/* What no usual parser can hold, a number beyond a double or half a character, is not passed on as JSON. */
+static void test_what_is_an_object(void **state)
+{
+	static const char *const objects[] = { "{}", " {\"a\":{}} ", "{\"a\":9223372036854775808}",
+					       "{\"a\":[18446744073709551615,-12345678901234567890123]}",
+					       "{\"a\":1e300,\"b\":\"\\u0000\"}" };
+	static const char *const others[] = { "",
+					      "{",
+					      "{}x",
+					      "[{}]",
+					      "18446744073709551615",
+					      "{\"a\":1e400}",
+					      "{\"a\":\"\\ud800\"}",
+					      "{\"a\":\"\xff\"}",
+					      "{\"a\":01}" };
+
+	(void)state;
+	for (size_t i = 0; i < countof(objects); i++) {
+		assert_true(json_text_is_object(objects[i], strlen(objects[i])));
+		assert_true(json_text_is_valid(objects[i], strlen(objects[i])));
+	}
+	for (size_t i = 0; i < countof(others); i++) {
+		assert_false(json_text_is_object(others[i], strlen(others[i])));
+	}
+	assert_true(json_text_is_valid("18446744073709551615", 20));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_strings) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_strings),
+					    cmocka_unit_test(test_what_is_an_object) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
