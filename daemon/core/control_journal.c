@@ -140,13 +140,13 @@ static struct call *add_call(struct journal *j, const struct event *ev, int64_t 
 	list_push_back(&j->calls, &c->link);
 	j->call_count++;
 	j->call_bytes += call_size(c);
-	j->counts[COUNT_INVOCATIONS]++;
 	return c;
 }
 
 void journal_queued(struct journal *j, const struct event *ev, int64_t now_us, int64_t wall_ms)
 {
 	(void)add_call(j, ev, now_us, wall_ms);
+	j->counts[COUNT_INVOCATIONS]++;
 	bound_calls(j);
 }
 
@@ -163,6 +163,7 @@ void journal_ended(struct journal *j, const struct event *ev, const struct outco
 	struct call *c = find(j, ev->id);
 
 	if (c == NULL) {
+		/* It was here before, and had to make room. */
 		c = add_call(j, ev, now_us, wall_ms);
 	}
 	j->call_bytes -= call_size(c);

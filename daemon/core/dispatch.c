@@ -315,24 +315,27 @@ void dispatch_prestart(struct dispatch *d, int64_t now_us)
 	}
 }
 
+static void refuse(struct dispatch *d, struct invocation *inv, enum outcome_kind kind)
+{
+	const struct outcome out = { .kind = kind };
+
+	watch_ended(d, inv->event, &out, NULL);
+	end_invocation(d, inv, &out);
+}
+
 void dispatch_submit(struct dispatch *d, struct invocation *inv, int64_t now_us)
 {
-	struct outcome refused = { .kind = OUTCOME_THROTTLED };
-
 	assert(inv->state == INV_NEW);
+	watch_queued(d, inv->event);
 	if (d->draining && (!inv->no_return || d->told_drained)) {
-		refused.kind = OUTCOME_SHUTDOWN;
-		watch_ended(d, inv->event, &refused, NULL);
-		end_invocation(d, inv, &refused);
+		refuse(d, inv, OUTCOME_SHUTDOWN);
 		return;
 	}
 	if (!inv->bounded && d->pending_count >= d->cfg.max_pending && next_taker(d) == NULL) {
-		watch_ended(d, inv->event, &refused, NULL);
-		end_invocation(d, inv, &refused);
+		refuse(d, inv, OUTCOME_THROTTLED);
 		return;
 	}
 	d->stats.request_bytes += inv->event->body->len;
-	watch_queued(d, inv->event);
 	inv->state = INV_QUEUED;
 	list_push_back(&d->pending, &inv->link);
 	d->pending_count++;

@@ -13,8 +13,9 @@
 #include "core/dispatch.h"
 
 struct dispatch_watch {
+	/* Or refused, because the queue is full or the daemon ends: then its outcome follows at once. */
 	void (*queued)(void *ctx, const struct event *ev);
-	/* It has its outcome. Also of one that was never queued: the queue was full, or the daemon is ending. */
+	/* It has its outcome. */
 	void (*ended)(void *ctx, const struct event *ev, const struct outcome *out, const char *error_type);
 	/* Its caller has gone; one that runs ends all the same. */
 	void (*cancelled)(void *ctx, const struct event *ev);

@@ -142,7 +142,8 @@ static void test_other_ends(void **state)
 	struct event *abandoned = make_event("{}");
 
 	(void)state;
-	/* Never queued: the queue was full. */
+	/* The queue was full. */
+	journal_queued(j, refused, 10, WALL);
 	end_with(j, refused, OUTCOME_THROTTLED, NULL, NULL, 10);
 	assert_int_equal(journal_call(j, refused->id)->state, CALL_FINISHED);
 	assert_null(journal_call(j, refused->id)->result);
@@ -160,6 +161,7 @@ static void test_other_ends(void **state)
 	assert_int_equal(journal_call(j, abandoned->id)->state, CALL_FINISHED);
 	assert_int_equal(journal_call(j, abandoned->id)->extensions_us, -1);
 	assert_int_equal(journal_count(j, COUNT_CANCELLED), 2);
+	assert_int_equal(journal_count(j, COUNT_INVOCATIONS), 3);
 	event_unref(refused);
 	event_unref(left);
 	event_unref(abandoned);
@@ -205,6 +207,27 @@ static void test_invocations_are_bounded(void **state)
 	assert_true(length(journal_calls(j)) <= 6);
 	free(big);
 	event_unref(waiting);
+	journal_free(j);
+}
+
+/* Who made room before the end is no other invocation for that. */
+static void test_each_invocation_counts_once(void **state)
+{
+	struct journal *j = journal_new(4);
+	struct event *all[JOURNAL_CALLS + 100];
+
+	(void)state;
+	for (size_t i = 0; i < countof(all); i++) {
+		all[i] = make_event("{}");
+		journal_queued(j, all[i], 1, WALL);
+	}
+	for (size_t i = 0; i < countof(all); i++) {
+		end_with(j, all[i], OUTCOME_TIMEOUT, NULL, FAULT_TIMEOUT, 10);
+		event_unref(all[i]);
+	}
+	assert_int_equal(journal_count(j, COUNT_INVOCATIONS), countof(all));
+	assert_int_equal(journal_count(j, COUNT_ANSWERED), countof(all));
+	assert_int_equal(journal_count(j, COUNT_FINISHED), countof(all));
 	journal_free(j);
 }
 
@@ -547,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_life_of_an_invocation),
 		cmocka_unit_test(test_other_ends),
 		cmocka_unit_test(test_invocations_are_bounded),
+		cmocka_unit_test(test_each_invocation_counts_once),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_events_are_bounded),
 		cmocka_unit_test(test_environments),
