@@ -59,6 +59,8 @@ bool dispatch_trigger_end(struct dispatch *d, struct instance *inst, enum stop_r
 	    dispatch_running(inst) != NULL) {
 		return false;
 	}
+	/* What it acts out would not have been asked for either. */
+	d->unasked_ends += why != STOP_SHUTDOWN;
 	stop_instance(d, inst, why, now_us);
 	dispatch_pump(d, now_us);
 	return true;

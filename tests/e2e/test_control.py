@@ -392,6 +392,8 @@ def test_shutdown(controlled, reason):
     assert (counts["starts"], counts["shutdowns"], counts["ends"]) == (1, 1, 1)
     control.invoke({})
     assert control.environment()["pid"] != pid
+    phases = [event["record"]["phase"] for event in control.telemetry("platform.initStart")]
+    assert phases == ["init", "init" if reason == "spindown" else "invoke"]
 
 
 def test_timeout(controlled):
