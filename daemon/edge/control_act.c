@@ -23,6 +23,9 @@
 struct own_call {
 	struct invocation inv;
 	struct list link; // control::calls
+	bool submitting;
+	bool over; /* while it was being submitted */
+	enum outcome_kind how;
 };
 
 static void free_call(struct own_call *own)
@@ -34,30 +37,59 @@ static void free_call(struct own_call *own)
 
 static void on_done(struct invocation *inv, const struct outcome *out)
 {
-	(void)out;
-	free_call(container_of(inv, struct own_call, inv));
+	struct own_call *own = container_of(inv, struct own_call, inv);
+
+	if (own->submitting) {
+		own->over = true;
+		own->how = out->kind;
+	} else {
+		free_call(own);
+	}
 }
 
 static const struct invocation_ops own_ops = { .done = on_done };
+
+static void reply_submitted(struct httpd_req *req, const struct own_call *own)
+{
+	struct buf out = BUF_INIT;
+
+	if (own->over && own->how == OUTCOME_THROTTLED) {
+		api_reply_error(req, 429, "TooManyRequests", "MAX_PENDING invocations wait already");
+	} else if (own->over && own->how == OUTCOME_SHUTDOWN) {
+		api_reply_error(req, 503, "ShuttingDown", "the daemon ends");
+	} else {
+		buf_printf(&out, "{\"id\":\"%s\"}", own->inv.event->id);
+		control_reply(req, 202, &out);
+	}
+}
 
 void control_submit(struct control *c, struct httpd_req *req)
 {
 	struct invoke_error error;
 	struct event *ev = invoke_request_read(c->deps.cfg, req, CALL_INVOKE, NULL, 0, &error);
-	struct buf out = BUF_INIT;
 	struct own_call *own;
 
 	if (ev == NULL) {
 		api_reply_error(req, error.status, error.type, error.text);
 		return;
 	}
-	ev->type = INVOKE_REQUEST_RESPONSE;
+	if (ev->type != INVOKE_REQUEST_RESPONSE) {
+		event_unref(ev);
+		api_reply_error(
+			req, 400, "BadRequest",
+			"X-Amz-Invocation-Type: expected RequestResponse; nobody waits for the answer anyway");
+		return;
+	}
 	own = xcalloc(1, sizeof(*own));
 	invocation_init(&own->inv, &own_ops, ev);
 	list_push_back(&c->calls, &own->link);
-	buf_printf(&out, "{\"id\":\"%s\"}", ev->id);
+	own->submitting = true;
 	dispatch_submit(c->deps.dispatch, &own->inv, loop_now_us(c->deps.loop));
-	control_reply(req, 202, &out);
+	own->submitting = false;
+	reply_submitted(req, own);
+	if (own->over) {
+		free_call(own);
+	}
 }
 
 void control_drop_calls(struct control *c)

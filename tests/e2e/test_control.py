@@ -225,11 +225,15 @@ def test_init_error(controlled):
     assert control.state()["counts"]["initFailures"] == 1
 
 
-def test_queue_that_is_full(controlled):
+def test_an_invocation_that_is_not_queued(controlled):
     d, control = controlled(IDLE, env={"MAX_PENDING": "1"})
-    control.enqueue({})
-    throttled = control.enqueue({})
-    assert control.invocation(throttled)["outcome"] == "throttled"
+    for kind in ("Event", "DryRun"):
+        assert "expected RequestResponse" in refused(400, control.enqueue, {}, headers={"X-Amz-Invocation-Type": kind})
+    assert control.invocations() == []
+    first = control.enqueue({}, headers={"X-Amz-Invocation-Type": "RequestResponse"})
+    assert "MAX_PENDING" in refused(429, control.enqueue, {})
+    assert [call["outcome"] for call in control.invocations(state="finished")] == ["throttled"]
+    assert control.invocation(first)["state"] == "queued"
 
 
 def test_enqueue_with_headers(controlled):
@@ -301,7 +305,8 @@ def test_end_of_the_daemon(controlled, gate):
     d.signal(signal.SIGTERM)
     assert shutdown.result(LIMIT)["phase"] == "shutdown"
     # It still answers while the daemon drains.
-    assert control.invocation(control.enqueue({}))["outcome"] == "shutdown"
+    assert "the daemon ends" in refused(503, control.enqueue, {})
+    assert control.invocations()[-1]["outcome"] == "shutdown"
     gate.open()
     refused(503, never.result, LIMIT)
     assert d.wait() == 0
