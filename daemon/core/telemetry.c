@@ -234,6 +234,8 @@ enum telemetry_verdict telemetry_subscribe(struct telemetry *t, const char *exte
 		replay(t, sub, now_us);
 	} else if (!same_want(&sub->want, want)) {
 		telemetry_sub_change(sub, want);
+	} else {
+		return TELEMETRY_UNCHANGED;
 	}
 	refresh_wants(t);
 	telemetry_sub_pump(sub, now_us);

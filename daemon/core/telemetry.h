@@ -85,9 +85,10 @@ unsigned telemetry_wants(const struct telemetry *t, enum telemetry_type type);
 void telemetry_emit(struct telemetry *t, struct telemetry_event *ev, int64_t now_us);
 
 enum telemetry_verdict {
-	TELEMETRY_SUBSCRIBED,
-	TELEMETRY_CLOSED,    /* the init phase is over */
-	TELEMETRY_OTHER_API, /* this extension has subscribed by the other API */
+	TELEMETRY_SUBSCRIBED, /* anew, or to something else than before */
+	TELEMETRY_UNCHANGED,  /* to the very same */
+	TELEMETRY_CLOSED,     /* the init phase is over */
+	TELEMETRY_OTHER_API,  /* this extension has subscribed by the other API */
 };
 
 /* The same extension again replaces what it asked for before; what waits for it stays. */

@@ -73,6 +73,7 @@ static void subscribe(struct telemetry_hub *hub, struct httpd_req *req, enum tel
 	}
 	switch (telemetry_hub_subscribe(hub, h, x->name, &want)) {
 	case TELEMETRY_SUBSCRIBED:
+	case TELEMETRY_UNCHANGED:
 		log_info("telemetry subscription extension=%s protocol=%s port=%u", x->name,
 			 want.tcp ? "TCP" : "HTTP", want.port);
 		api_reply_text(req, 200, JSON_TYPE, "\"OK\"");

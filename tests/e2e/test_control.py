@@ -146,6 +146,22 @@ def test_a_command_that_is_cut_off_is_not_carried_out(start):
     assert control.state()["counts"]["invocations"] == 1
 
 
+def test_the_same_subscription_again_is_none(controlled):
+    d, control = controlled(IDLE)
+    control.enqueue({})
+    d.err.wait("runtime started")
+    connection = Connection(d.runtime_address)
+    reply = connection.call("POST", "/2020-01-01/extension/register", b"{}", {"Lambda-Extension-Name": "inside"})
+    identity = {"Lambda-Extension-Identifier": reply.headers["Lambda-Extension-Identifier"]}
+    for kinds in (["platform"], ["platform"], ["function"], ["function"], ["platform"]):
+        body = {"schemaVersion": "2022-12-13", "types": kinds,
+                "destination": {"protocol": "TCP", "port": 8080}}
+        assert connection.call("PUT", "/2022-07-01/telemetry", json.dumps(body).encode(), identity).status == 200
+    told = control.telemetry("platform.telemetrySubscription")
+    assert [event["record"]["types"] for event in told] == [["platform"], ["function"], ["platform"]]
+    connection.close()
+
+
 def test_children_do_not_know(controlled):
     d, control = controlled(extensions={"one": ["start:env"]})
     facts = json.loads(control.invoke({"do": "facts"})["result"])

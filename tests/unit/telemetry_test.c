@@ -280,7 +280,7 @@ static void test_again(void **state)
 
 	emit(w, TELEMETRY_PLATFORM, "1");
 	subscribe(w, "x", &asked);
-	subscribe(w, "x", &asked);
+	assert_int_equal(telemetry_subscribe(w->t, "x", &asked, w->now_us), TELEMETRY_UNCHANGED);
 	assert_int_equal(telemetry_subscribers(w->t), 1);
 	assert_int_equal(w->gone, 0);
 	pass(w, 100 * MS);
