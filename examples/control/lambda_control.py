@@ -20,6 +20,8 @@ import urllib.parse
 
 #: How much longer than the daemon this side waits for its answer.
 PATIENCE = 30
+#: Bytes that the path of a unix socket may have.
+SOCKET_PATH = 107
 
 
 class ControlError(Exception):
@@ -86,7 +88,10 @@ class Control:
         return self.state()["phase"]
 
     def environment(self, number=0):
-        return next(e for e in self.state()["environments"] if e["environment"] == number)
+        for e in self.state()["environments"]:
+            if e["environment"] == number:
+                return e
+        raise ControlError(404, {"errorType": "NotFound", "errorMessage": f"there is no environment {number}"})
 
     def extensions(self, environment=0):
         """By name."""
@@ -118,7 +123,9 @@ class Control:
 
     def wait(self, what, timeout=10, **params):
         """Anything that /wait knows."""
-        query = urllib.parse.urlencode({"for": what, "timeout": timeout, **{k: v for k, v in params.items() if v is not None}})
+        # Never as 1e-05, which the daemon does not read.
+        seconds = f"{timeout:.6f}".rstrip("0").rstrip(".")
+        query = urllib.parse.urlencode({"for": what, "timeout": seconds, **{k: v for k, v in params.items() if v is not None}})
         return self.request("GET", f"/wait?{query}", patience=timeout)
 
     def wait_phase(self, phase, timeout=10):
@@ -197,19 +204,27 @@ class Daemon:
         self.process = None
 
     def __enter__(self):
-        self.directory = tempfile.TemporaryDirectory(prefix="lambda-")
-        path = os.path.join(self.directory.name, "control")
+        # A path longer than SOCKET_PATH is none for a socket; /tmp is there where TMPDIR leads too deep.
+        deep = len(os.fsencode(tempfile.gettempdir())) > SOCKET_PATH - len("/lambda-12345678/control")
+        self.directory = tempfile.TemporaryDirectory(prefix="lambda-", dir="/tmp" if deep else None)
+        try:
+            return self._start(os.path.join(self.directory.name, "control"))
+        except BaseException:
+            self.directory.cleanup()
+            raise
+
+    def _start(self, path):
         ready, told = os.pipe()
         env = {**os.environ, "PORT": "0", "RUNTIME_API_PORT": "0", "INVOKE_API_HOST": "127.0.0.1", **self.env,
                "CONTROL_SOCKET": path, "READY_FD": str(told)}
-        self.process = subprocess.Popen(self.command, env=env, pass_fds=[told], stdin=subprocess.DEVNULL)
-        os.close(told)
         with open(ready, encoding="ascii") as said:
+            try:
+                self.process = subprocess.Popen(self.command, env=env, pass_fds=[told], stdin=subprocess.DEVNULL)
+            finally:
+                os.close(told)
             line = said.readline()
         if not line:
-            code = self.process.wait()
-            self.directory.cleanup()
-            raise RuntimeError(f"the daemon ended with status {code}")
+            raise RuntimeError(f"the daemon ended with status {self.process.wait()}")
         self.invoke_address = dict(word.split("=", 1) for word in line.split())["invoke"]
         return Control(path)
 

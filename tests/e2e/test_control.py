@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from telemetry import start_with
 
 EXAMPLE = ROOT / "examples" / "control"
 sys.path.insert(0, str(EXAMPLE))
-from lambda_control import Control, ControlError, WaitTimeout  # noqa: E402
+from lambda_control import Control, ControlError, Daemon, WaitTimeout  # noqa: E402
 
 
 def address(daemon):
@@ -539,3 +540,24 @@ def test_suite_of_an_extension_author():
                           env={**os.environ, "LAMBDA_DAEMON": DAEMON, "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, timeout=10 * LIMIT)
     assert done.returncode == 0, done.stdout[-4000:]
     assert " passed" in done.stdout and "skipped" not in done.stdout
+
+
+# --- the client ---
+
+def test_client_of_a_program_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(FileNotFoundError):
+        Daemon([ECHO], binary="/no/such").__enter__()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_client_below_a_deep_directory(tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with Daemon([ECHO], binary=DAEMON) as control:
+        with pytest.raises(WaitTimeout):
+            control.wait_phase("ready", timeout=1e-5)
+        assert "no environment 7" in refused(404, control.environment, 7)
