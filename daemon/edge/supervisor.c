@@ -357,7 +357,9 @@ static struct blob *on_finished(void *ctx, struct instance *inst, const struct r
 	struct blob *tail;
 
 	if (r->handed) {
-		debugger_finished(s->deps.debugger, inst);
+		if (r->part != REPORT_OUTPUT) {
+			debugger_finished(s->deps.debugger, inst);
+		}
 		collect_before(s, h, r->event, !h->output.shared);
 		h->output.shared = inst->tasks.running > 1;
 	} else {
