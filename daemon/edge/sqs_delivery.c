@@ -478,7 +478,8 @@ static bool take_duplicate(struct sqs_bridge *b, const struct sqs_message *m)
 	return false;
 }
 
-/* A proxy that did not see the reply to its SendMessage sends once more. */
+/* A proxy that did not see the reply to its SendMessage sends once more. What is on its way back to the queue does not count:
+ * it may be this very message, which can come again before we hear that it is back. */
 static bool is_sent_twice(const struct sqs_bridge *b, const struct delivery *twin)
 {
 	const struct list *pos;
@@ -489,7 +490,8 @@ static bool is_sent_twice(const struct sqs_bridge *b, const struct delivery *twi
 	list_foreach(&b->deliveries, pos) {
 		const struct delivery *d = container_of(pos, struct delivery, link);
 
-		if (d != twin && !d->is_twin && d->sent_for != NULL && strcmp(d->sent_for, twin->sent_for) == 0) {
+		if (d != twin && !d->is_twin && d->stage != DELIVERY_RETURNING && d->sent_for != NULL &&
+		    strcmp(d->sent_for, twin->sent_for) == 0) {
 			return true;
 		}
 	}

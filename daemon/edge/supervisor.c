@@ -420,7 +420,7 @@ static void on_tick(void *ctx)
 
 	for (unsigned i = 0; i < s->deps.cfg->max_concurrency; i++) {
 		/* We may be the one who is late: a stopped daemon, a busy machine. */
-		if (dispatch_overdue(s->hosts[i].inst, now)) {
+		if (s->hosts[i].listener != NULL && dispatch_overdue(s->hosts[i].inst, now)) {
 			httpd_listener_settle(s->hosts[i].listener);
 		}
 	}

@@ -114,6 +114,7 @@ class Gateway:
         self.changed = threading.Condition()
         self.fail_action = ("", 0)  # the next calls of this action, "" = of any, are answered with 500
         self.refuse = lambda call: None  # (status, body) for a call that is not passed on
+        self.before_reply = lambda call: None  # called when the server has answered and the caller has not heard of it
         self.cut_reply = None  # the action whose next reply is lost
         self.cut = False
         self.hold_action = None  # calls of this action are not answered and not passed on, until the gateway stops
@@ -164,6 +165,7 @@ class Gateway:
             cut = self.cut or self.cut_reply == action
             self.cut_reply = None if self.cut_reply == action else self.cut_reply
             self.changed.notify_all()
+        self.before_reply(call)
         if cut:
             handler.close_connection = True
             handler.connection.close()

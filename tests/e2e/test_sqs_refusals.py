@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the SQS bridge does when SQS, or what stands in between, refuses a call."""
 import json
+import os
 import signal
 import time
 
@@ -92,3 +93,22 @@ def test_queue_takes_less_than_we_think(seen, queues):
     assert "100000 bytes" in json.loads(message["Body"])["errorMessage"]
     assert "must be shorter than 65536 bytes" in d.err.wait("Response dropped")
     queues.wait_empty()
+
+
+def test_message_is_back_before_the_bridge_hears_of_it(seen, queues, gate):
+    """The request of a runtime that died comes again before the reply to the call that gave it back: it is no twin."""
+    d, gateway = seen
+
+    def hold_until_received_again(call):
+        if call["action"] == "ChangeMessageVisibility":
+            gateway.wait("ReceiveMessage", count=2, where=lambda c: c.get("reply", {}).get("Messages"))
+
+    gateway.before_reply = hold_until_received_again
+    queues.send(envelope({"do": "gate", "fifo": gate.path, "n": 7}), {"LambdaRequestId": "b" * 36, "LambdaDeadlineMs": "1718071341165"})
+    d.wait_metric('lambda_runtimes{state="busy"}', 1)
+    os.kill(int(d.err.wait("runtime started").split("pid=")[1].split()[0]), signal.SIGKILL)
+    d.err.wait("runtime started", count=2)
+    gate.open()
+    assert json.loads(queues.receive()["Body"])["n"] == 7
+    queues.wait_empty()
+    assert d.metrics()['lambda_sqs_bridge_messages_total{fate="duplicate"}'] == 0
