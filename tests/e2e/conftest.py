@@ -9,6 +9,14 @@ from harness import Daemon, Gate, Runtime
 from queues import Fauxqs, Gateway, Moto, Queues
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: begins before the others, which can run beside it")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def check_end(daemon):
     """Stops it the orderly way and looks at what it left."""
     was_running = daemon.process.poll() is None

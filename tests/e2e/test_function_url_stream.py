@@ -118,7 +118,8 @@ def test_bad_prelude_is_answered_at_once(start, fifo, how):
     """The handler may go on; nobody waits for it."""
     url = Url(start(RUNTIME, env={**ENV, "AWS_LAMBDA_FUNCTION_TIMEOUT": "900"}))
     connection = open_stream(url, how, fifo)
-    with open(fifo, "r+b", buffering=0) as pieces:
+    # Waits until the runtime reads there.
+    with open(fifo, "wb", buffering=0) as pieces:
         pieces.write(b"no NUL\n")
         response = connection.getresponse()
         assert (response.status, response.read()) == (502, b"Internal Server Error")

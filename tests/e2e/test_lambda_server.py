@@ -299,6 +299,7 @@ def test_many_callers_at_once(serve, gateway, queue):
         assert (reply.status, reply.body) == (200, b"[%d]" % n)
 
 
+@pytest.mark.long
 def test_hundred_thousand_calls_one_after_the_other(serve, gateway, queue):
     """Each reply arrives as soon as it can: before its caller would be noted down, if that were done late."""
     total = 3000 if SANITIZED else 100000
