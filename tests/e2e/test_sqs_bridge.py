@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import DAEMON, IDLE, Gate, Runtime, run
+from harness import DAEMON, IDLE, Gate, Runtime, run, wait_gone
 from queues import (ARN, REGION, TRACE, decode_maybe_binary, envelope, noise, original_proxy, pack)
 
 RESTART = "Restart your lambda for a rerun"
@@ -416,8 +416,11 @@ def test_daemon_is_killed(start, queues, gateway, gate, moto):
     queues.send(envelope({"do": "gate", "fifo": gate.path, "n": 7}))
     received = gateway.wait("ReceiveMessage", where=lambda c: c.get("reply", {}).get("Messages"))
     d.wait_metric('lambda_runtimes{state="busy"}', 1)
+    children = d.children()
     d.signal(signal.SIGKILL)
     d.wait()
+    # Else its runtime may be the one that the gate lets through.
+    wait_gone(*children)
     assert queues.counts() == (0, 1)
     # In place of waiting for up to 30 s.
     moto.sqs.change_message_visibility(QueueUrl=queues.requests, VisibilityTimeout=0,
