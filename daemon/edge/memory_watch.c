@@ -45,7 +45,7 @@ void memory_watch_sample(struct host *h, int64_t now_us)
 	h->measured_us = now_us;
 }
 
-void memory_watch_handed(struct host *h)
+void memory_watch_handing(struct host *h)
 {
 	uint64_t rss;
 

@@ -15,8 +15,8 @@ void memory_watch_reset(struct host *h); /* a new process */
 /* From now on the peak is that of the event that begins here. One that is too short to be measured has that of the last
  * one that was measured. */
 void memory_watch_begin(struct host *h);
-/* An event was handed over; to be called for each. */
-void memory_watch_handed(struct host *h);
+/* An event is about to be handed over; to be called for each: the process may end as soon as it has one. */
+void memory_watch_handing(struct host *h);
 /* The process has ended, and had at most so much. */
 void memory_watch_ended(struct host *h, uint64_t peak_bytes);
 /* At the end of an invocation that took duration_us. Returns the peak so far, in bytes. */

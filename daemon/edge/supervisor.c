@@ -306,6 +306,7 @@ static void on_handing(void *ctx, struct instance *inst, const struct event *ev)
 {
 	struct host *h = inst->host;
 
+	memory_watch_handing(h);
 	collect_before(ctx, h, ev, inst->tasks.running == 0);
 	blob_unref(output_tail_take(&h->output, init_tail));
 }
@@ -320,7 +321,6 @@ static void on_handed(void *ctx, struct instance *inst, const struct event *ev)
 	if (s->deps.measured != NULL) {
 		memory_watch_begin(h);
 	}
-	memory_watch_handed(h);
 	if (s->sample_wait_us == 0) {
 		s->sample_wait_us = sample_us;
 		loop_timer_set(s->deps.loop, &s->sampler, loop_now_us(s->deps.loop) + sample_us);

@@ -86,7 +86,6 @@ def test_an_answer_that_was_sent_in_time_counts(start):
     event = runtime.next()
     answering = Runtime(d)
     d.signal(signal.SIGSTOP)
-    assert os.waitid(os.P_PID, d.pid, os.WSTOPPED | os.WNOWAIT).si_status == signal.SIGSTOP
     rid = event.headers["Lambda-Runtime-Aws-Request-Id"]
     # Longer than what is read at a time.
     body = json.dumps("x" * 100000).encode()
