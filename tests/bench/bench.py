@@ -108,7 +108,12 @@ AMQP_SCENARIOS = [
     AmqpScenario(f"amqp{in_flight}x{runtimes}", f"AMQP, {in_flight} in flight, {runtimes} runtime{'s'[:runtimes - 1]}",
                  runtimes, ["--in-flight", str(in_flight)], 4000 if in_flight == 1 else 15000)
     for in_flight in (1, 64) for runtimes in (1, 4)
-] + [AmqpScenario("amqp64x4ahead", "the same, AMQP_PREFETCH=64", 4, ["--in-flight", "64"], 15000, {"AMQP_PREFETCH": "64"})]
+] + [
+    AmqpScenario(f"amqp64x4{key}", title, 4, ["--in-flight", "64"], 15000, env) for key, title, env in (
+        ("ahead", "the same, AMQP_PREFETCH=64", {"AMQP_PREFETCH": "64"}),
+        ("confirms", "64 in flight, the floor confirms, too", {"AMQP_FLOOR_CONFIRMS": "1"}),
+        ("both", "the same, AMQP_PREFETCH=64", {"AMQP_FLOOR_CONFIRMS": "1", "AMQP_PREFETCH": "64"}))
+]
 METRICS = [("rate", "1/s"), ("p50", "us"), ("p99", "us"), ("cpu", "us/inv"), ("peak", "kB")]
 WAITING_METRICS = [("first_request", "kB/caller"), ("later_request", "kB/caller")]
 START_METRICS = [("listening", "us"), ("first_answer", "us"), ("resident", "kB"), ("proportional", "kB")]
